@@ -1,0 +1,43 @@
+import { FRAME_RULES, type Frame, type FrameType, HEADER_BYTES } from './frame.ts';
+
+/**
+ * The 16 bytes before a payload of `length` bytes.
+ * Header and payload are sent as two buffers, so that a payload is never copied.
+ */
+export function encodeHeader(type: FrameType, stream: number, sequence: number, length: number): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  header.writeUInt32BE((type << 24) >>> 0, 0);
+  header.writeUInt32BE(stream, 4);
+  header.writeUInt32BE(sequence, 8);
+  header.writeUInt32BE(length, 12);
+  return header;
+}
+
+/** A whole frame in one buffer. Throws RangeError where the payload breaks the type's rule: that is our own bug. */
+export function encodeFrame(frame: Frame): Buffer {
+  const rule = FRAME_RULES.get(frame.type);
+  const { length } = frame.payload;
+  if (!rule || length < rule.min || length > rule.max) {
+    throw new RangeError(`a ${rule?.name ?? frame.type} frame of ${length} bytes`);
+  }
+  return Buffer.concat([encodeHeader(frame.type, frame.stream, frame.sequence, length), frame.payload]);
+}
+
+/** The payload of `ack` and `credit`: one unsigned 32-bit number. */
+export function encodeUint32(value: number): Buffer {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt32BE(value >>> 0, 0);
+  return payload;
+}
+
+/** The longest reason that fits the payload of `close` and `reset` (512 bytes less the code). */
+const MAX_REASON_BYTES = 510;
+
+/** The payload of `close` and `reset`: a 16-bit code and a reason for people, cut to fit. */
+export function encodeReason(code: number, reason: string): Buffer {
+  const text = Buffer.from(reason, 'utf8').subarray(0, MAX_REASON_BYTES);
+  const payload = Buffer.allocUnsafe(2 + text.length);
+  payload.writeUInt16BE(code, 0);
+  text.copy(payload, 2);
+  return payload;
+}

@@ -1,0 +1,34 @@
+/** The tunnel's bounds. Each has a hostile-peer test in test/tunnel/hostile.test.ts. */
+
+/** Bytes a peer may have on its way on one stream: the product of 200 MiB/s and the 2 ms through an API server. */
+export const STREAM_WINDOW_BYTES = 512 * 1024;
+
+/** Streams a peer may have open at once; each costs at most its window, so this bounds memory too. */
+export const MAX_STREAMS = 4096;
+
+/** Bytes sent but not acknowledged, of all streams: bounds what queues between the ends, and later what is replayed. */
+export const SESSION_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** The receiver acknowledges after this many bytes, a sixteenth of the session's window, so that it never stalls … */
+export const ACK_AFTER_BYTES = 256 * 1024;
+
+/** … or after this long, so that a quiet session holds nothing. */
+export const ACK_AFTER_MS = 50;
+
+/** Bytes of one stream per turn: a small request waits for at most this much of each busy stream. */
+export const QUANTUM_BYTES = 16 * 1024;
+
+/** Bytes given to the link at once: few enough to keep turns short, enough to fill a write. */
+export const BATCH_BYTES = 64 * 1024;
+
+/** Control frames that wait for a peer that does not read; an honest peer has at most a few per stream. */
+export const MAX_CONTROL_FRAMES = 8 * MAX_STREAMS;
+
+/** The peer's hello must come within this time (ms); a pod's container may still be starting. */
+export const HELLO_TIMEOUT_MS = 10_000;
+
+/** A quiet link is asked for a sign of life this often (ms) … */
+export const PING_INTERVAL_MS = 5_000;
+
+/** … and is given up when nothing came for this long (ms): two pings unanswered. */
+export const SILENCE_LIMIT_MS = 15_000;

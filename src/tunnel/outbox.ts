@@ -1,0 +1,146 @@
+import { encodeHeader } from './encode.ts';
+import { CloseCode, TunnelError } from './errors.ts';
+import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
+import { BATCH_BYTES, MAX_CONTROL_FRAMES, QUANTUM_BYTES, SESSION_WINDOW_BYTES } from './limits.ts';
+import type { Link } from './link.ts';
+import type { TunnelStream } from './stream.ts';
+
+interface Control {
+  type: FrameType;
+  stream: number;
+  payload: Buffer;
+}
+
+/**
+ * Decides what is sent next: control frames first, then one quantum of each stream in turn. Stops while the link is
+ * full or too much is unacknowledged, so that what is queued stays with the streams, where it is bounded.
+ */
+export class Outbox {
+  readonly #link: Link;
+  readonly #control: Control[] = [];
+  /** Frames outside the sequence. Of each type only the newest matters, so a peer cannot make them pile up. */
+  readonly #urgent = new Map<FrameType, Buffer>();
+  readonly #turns = new Set<TunnelStream>();
+  /** The sequence number and size of what the peer has not acknowledged, oldest first. */
+  #unacknowledged: { sequence: number; bytes: number }[] = [];
+  #inFlight = 0;
+  #sequence = 0;
+  #full = false;
+  #started = false;
+  #pumping = false;
+  #stopped = false;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** Sends sequenced frames from now on: the peer has said hello. */
+  start(): void {
+    this.#started = true;
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#control.length = 0;
+    this.#turns.clear();
+  }
+
+  drained(): void {
+    this.#full = false;
+    this.#pump();
+  }
+
+  /** Sends an unsequenced frame; a `close` passes even a full link, as the last thing said. */
+  urgent(type: FrameType, payload: Buffer): void {
+    if (type === FrameType.close) this.#full = false;
+    this.#urgent.set(type, payload);
+    this.#pump();
+  }
+
+  /** Queues a stream's control frame. False when the peer reads so little that the queue is at its bound. */
+  control(type: FrameType, stream: number, payload: Buffer): boolean {
+    if (this.#control.length >= MAX_CONTROL_FRAMES) return false;
+    this.#control.push({ type, stream, payload });
+    this.#pump();
+    return true;
+  }
+
+  schedule(stream: TunnelStream): void {
+    if (this.#stopped || !stream.sendable) return;
+    this.#turns.add(stream);
+    this.#pump();
+  }
+
+  /** The peer has everything before `expected`. Throws TunnelError when that was never sent. */
+  acknowledged(expected: number): void {
+    let count = 0;
+    for (const { sequence, bytes } of this.#unacknowledged) {
+      if (sequence === expected) break;
+      this.#inFlight -= bytes;
+      count++;
+    }
+    if (count === this.#unacknowledged.length && expected !== this.#sequence) {
+      throw new TunnelError(CloseCode.protocolError, `acknowledged ${expected}, which was never sent`);
+    }
+    this.#unacknowledged = this.#unacknowledged.slice(count);
+    this.#pump();
+  }
+
+  #pump(): void {
+    // Sending calls back into streams, which schedule themselves again: the running loop sees that.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (!this.#full) {
+        const batch = this.#nextBatch();
+        if (batch.length === 0) break;
+        this.#full = !this.#link.send(batch);
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #nextBatch(): Buffer[] {
+    const batch: Buffer[] = [];
+    let bytes = 0;
+    while (bytes < BATCH_BYTES) {
+      const frame = this.#nextFrame();
+      if (!frame) break;
+      for (const buffer of frame) {
+        batch.push(buffer);
+        bytes += buffer.length;
+      }
+    }
+    return batch;
+  }
+
+  #nextFrame(): Buffer[] | undefined {
+    for (const [type, payload] of this.#urgent) {
+      this.#urgent.delete(type);
+      return [encodeHeader(type, 0, 0, payload.length), payload];
+    }
+    if (!this.#started || this.#stopped || this.#inFlight >= SESSION_WINDOW_BYTES) return undefined;
+    const control = this.#control.shift();
+    if (control)
+      return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
+    for (const stream of this.#turns) {
+      this.#turns.delete(stream);
+      if (!stream.sendable) continue;
+      const { type, payload, length } = stream.takeTurn(QUANTUM_BYTES);
+      if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
+      return this.#sequenced(type, stream.id, payload, length);
+    }
+    return undefined;
+  }
+
+  #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {
+    const sequence = this.#sequence;
+    this.#sequence = nextSequence(sequence);
+    const bytes = HEADER_BYTES + length;
+    this.#unacknowledged.push({ sequence, bytes });
+    this.#inFlight += bytes;
+    return [encodeHeader(type, stream, sequence, length), ...payload];
+  }
+}
