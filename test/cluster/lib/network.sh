@@ -1,0 +1,30 @@
+# Two network namespaces, the node's and the cloud's: host -- node -- cloud, with no way from host to cloud.
+
+network_up() {
+  [ ! -e "/run/netns/$node" ] || return 0
+  ip netns add $node
+  ip netns add $cloud
+  ip link add tpc-host type veth peer name tpc-node netns $node
+  ip addr add $host_ip/30 dev tpc-host
+  ip link set tpc-host up
+  ip -n $node link set lo up
+  ip -n $node addr add $node_ip/30 dev tpc-node
+  ip -n $node link set tpc-node up
+  ip -n $node route add default via $host_ip
+  ip -n $node link add tpc-cloud type veth peer name eth0 netns $cloud
+  ip -n $node addr add $cloud_gateway/24 dev tpc-cloud
+  ip -n $node link set tpc-cloud up
+  ip -n $cloud link set lo up
+  ip -n $cloud addr add $cloud_ip/24 dev eth0
+  ip -n $cloud link set eth0 up
+  ip netns exec $node sysctl -qw net.ipv4.ip_forward=1
+  local range
+  for range in $pods $services $cloud_range; do ip route replace unreachable "$range"; done
+}
+
+network_down() {
+  local name range
+  ip link del tpc-host 2>/dev/null || true
+  for name in $node $cloud; do ip netns del "$name" 2>/dev/null || true; done
+  for range in $pods $services $cloud_range; do ip route del unreachable "$range" 2>/dev/null || true; done
+}

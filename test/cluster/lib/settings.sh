@@ -1,0 +1,16 @@
+# Names, addresses and places; sourced by cluster, base-image and cloud-database.
+# shellcheck disable=SC2034
+state=${TPCLUSTER_STATE:-/var/lib/tpcluster}
+build=${TPCLUSTER_BUILD:-${XDG_CACHE_HOME:-$HOME/.cache}/tpcluster}
+run_dir=/run/tpcluster socket=/run/tpcluster/containerd.sock
+pki=$state/pki
+
+# The two network namespaces, and who has which address.
+node=tpcluster cloud=tpcloud
+host_ip=10.99.0.1 node_ip=10.99.0.2 node_range=10.99.0.0/30
+pods=10.244.0.0/16 services=10.96.0.0/16 dns_ip=10.96.0.10
+cloud_ip=10.88.0.10 cloud_gateway=10.88.0.1 cloud_range=10.88.0.0/24
+
+say() { echo "cluster: $*" >&2; }
+fail() { say "$@"; exit 1; }
+kube() { "$build/kubenode" kubectl --kubeconfig "$state/kubeconfig.direct" "$@"; }
