@@ -58,7 +58,7 @@ export class FrameDecoder {
 /** The number in an `ack` or `credit` payload. */
 export const decodeUint32 = (payload: Buffer): number => payload.readUInt32BE(0);
 
-/** Code and reason of a `close` or `reset` payload. */
+/** Code and reason of a `close` or `reset` payload. The reason is shown to people: it cannot control their terminal. */
 export function decodeReason(payload: Buffer): { code: number; reason: string } {
-  return { code: payload.readUInt16BE(0), reason: payload.toString('utf8', 2) };
+  return { code: payload.readUInt16BE(0), reason: payload.toString('utf8', 2).replace(/\p{Cc}/gu, ' ') };
 }

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream';
-import type { Link } from './link.ts';
+import { CLOSE_GRACE_MS } from './limits.ts';
+import { type Clock, type Link, systemClock } from './link.ts';
 
 /** A link over a Node stream: a socket, a WebSocket's stream, or the two ends of a process. */
-export function duplexLink(duplex: Duplex): Link {
+export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
   let closed = false;
+  let cancelCut = () => {};
   const link: Link = {
     send(buffers) {
       if (closed || duplex.destroyed || duplex.writableEnded) return true;
@@ -14,8 +16,10 @@ export function duplexLink(duplex: Duplex): Link {
       return room;
     },
     close() {
-      // What was sent still leaves; a peer that does not close in turn is cut by the socket's owner.
-      if (!duplex.destroyed) duplex.end(() => duplex.destroy());
+      if (duplex.destroyed || duplex.writableEnded) return;
+      // What was sent still leaves, so the peer learns why. One that neither takes it nor closes in turn is cut.
+      duplex.end();
+      cancelCut = clock.after(CLOSE_GRACE_MS, () => duplex.destroy());
     },
     onBytes: () => {},
     onDrained: () => {},
@@ -24,6 +28,7 @@ export function duplexLink(duplex: Duplex): Link {
   const over = (cause?: Error) => {
     if (closed) return;
     closed = true;
+    cancelCut();
     link.onClosed(cause);
   };
   let failure: Error | undefined;

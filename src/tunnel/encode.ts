@@ -13,13 +13,18 @@ export function encodeHeader(type: FrameType, stream: number, sequence: number, 
   return header;
 }
 
-/** A whole frame in one buffer. Throws RangeError where the payload breaks the type's rule: that is our own bug. */
-export function encodeFrame(frame: Frame): Buffer {
-  const rule = FRAME_RULES.get(frame.type);
-  const { length } = frame.payload;
+/** Throws RangeError where a payload's length breaks the type's rule: that is our own bug, not the peer's. */
+export function checkLength(type: FrameType, length: number): void {
+  const rule = FRAME_RULES.get(type);
   if (!rule || length < rule.min || length > rule.max) {
-    throw new RangeError(`a ${rule?.name ?? frame.type} frame of ${length} bytes`);
+    throw new RangeError(`a ${rule?.name ?? type} frame of ${length} bytes`);
   }
+}
+
+/** A whole frame in one buffer. Throws RangeError where the payload breaks the type's rule. */
+export function encodeFrame(frame: Frame): Buffer {
+  const { length } = frame.payload;
+  checkLength(frame.type, length);
   return Buffer.concat([encodeHeader(frame.type, frame.stream, frame.sequence, length), frame.payload]);
 }
 

@@ -28,6 +28,14 @@ export const ResetCode = {
 } as const;
 export type ResetCode = (typeof ResetCode)[keyof typeof ResetCode];
 
+/** A code that came over the wire; one that this version does not know counts as `internal`. */
+export const knownCloseCode = (code: number): CloseCode =>
+  Object.values(CloseCode).find((known) => known === code) ?? CloseCode.internal;
+
+/** As knownCloseCode, for the code of a reset. */
+export const knownResetCode = (code: number): ResetCode =>
+  Object.values(ResetCode).find((known) => known === code) ?? ResetCode.internal;
+
 /** The session ended: by the peer, by a broken rule, or because its link died. */
 export class TunnelError extends Error {
   override name = 'TunnelError';

@@ -12,7 +12,7 @@ export interface Hello {
   session: string;
   /** Bytes that the peer may send on each new stream before the first credit. */
   window: number;
-  /** Streams that the peer may have open at once. */
+  /** Streams that may be open at once, whoever opened them. */
   streams: number;
   /** The sequence number that is expected next; 0 on the first link of a session. */
   expected: number;

@@ -3,7 +3,7 @@
 /** Bytes a peer may have on its way on one stream: the product of 200 MiB/s and the 2 ms through an API server. */
 export const STREAM_WINDOW_BYTES = 512 * 1024;
 
-/** Streams a peer may have open at once; each costs at most its window, so this bounds memory too. */
+/** Streams that may be open at once, whoever opened them; each costs at most its window, so this bounds memory too. */
 export const MAX_STREAMS = 4096;
 
 /** Bytes sent but not acknowledged, of all streams: bounds what queues between the ends, and later what is replayed. */
@@ -27,8 +27,11 @@ export const MAX_CONTROL_FRAMES = 8 * MAX_STREAMS;
 /** The peer's hello must come within this time (ms); a pod's container may still be starting. */
 export const HELLO_TIMEOUT_MS = 10_000;
 
-/** A quiet link is asked for a sign of life this often (ms) … */
+/** The peer is asked for a sign of life this often (ms) … */
 export const PING_INTERVAL_MS = 5_000;
 
 /** … and is given up when nothing came for this long (ms): two pings unanswered. */
 export const SILENCE_LIMIT_MS = 15_000;
+
+/** A link that is closed has this long (ms) to take what was sent, and the peer to close in turn. */
+export const CLOSE_GRACE_MS = 2_000;

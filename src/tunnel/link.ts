@@ -3,7 +3,8 @@
  * callbacks before it sends.
  *
  * Failure contract: neither method throws; after `onClosed` (called exactly once, whoever closed it) nothing else
- * is called and `send` is ignored. Bytes sent before a failure may or may not have arrived.
+ * is called and `send` is ignored. Bytes sent before a failure may or may not have arrived. No callback is called
+ * from within `send` or `close`.
  */
 export interface Link {
   /** Queues the buffers, in order. False asks to send no more until `onDrained`; what was given is kept all the same. */

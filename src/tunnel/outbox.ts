@@ -1,4 +1,4 @@
-import { encodeHeader } from './encode.ts';
+import { checkLength, encodeHeader } from './encode.ts';
 import { CloseCode, TunnelError } from './errors.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import { BATCH_BYTES, MAX_CONTROL_FRAMES, QUANTUM_BYTES, SESSION_WINDOW_BYTES } from './limits.ts';
@@ -24,14 +24,14 @@ export class Outbox {
   /** The sequence number and size of what the peer has not acknowledged, oldest first. */
   #unacknowledged: { sequence: number; bytes: number }[] = [];
   #inFlight = 0;
-  #sequence = 0;
+  #sequence: number;
   #full = false;
   #started = false;
-  #pumping = false;
   #stopped = false;
 
-  constructor(link: Link) {
+  constructor(link: Link, firstSequence = 0) {
     this.#link = link;
+    this.#sequence = firstSequence;
   }
 
   /** Sends sequenced frames from now on: the peer has said hello. */
@@ -43,7 +43,15 @@ export class Outbox {
   stop(): void {
     this.#stopped = true;
     this.#control.length = 0;
+    this.#urgent.clear();
     this.#turns.clear();
+  }
+
+  /** Says why the session ends: even on a full link, and nothing follows. */
+  close(reason: Buffer): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#link.send([encodeHeader(FrameType.close, 0, 0, reason.length), reason]);
   }
 
   drained(): void {
@@ -51,15 +59,19 @@ export class Outbox {
     this.#pump();
   }
 
-  /** Sends an unsequenced frame; a `close` passes even a full link, as the last thing said. */
+  /** Sends an unsequenced frame. */
   urgent(type: FrameType, payload: Buffer): void {
-    if (type === FrameType.close) this.#full = false;
+    if (this.#stopped) return;
     this.#urgent.set(type, payload);
     this.#pump();
   }
 
-  /** Queues a stream's control frame. False when the peer reads so little that the queue is at its bound. */
+  /**
+   * Queues a stream's control frame. False when the peer reads so little that the queue is at its bound.
+   * Throws RangeError for a payload that breaks the type's rule.
+   */
   control(type: FrameType, stream: number, payload: Buffer): boolean {
+    checkLength(type, payload.length);
     if (this.#control.length >= MAX_CONTROL_FRAMES) return false;
     this.#control.push({ type, stream, payload });
     this.#pump();
@@ -83,22 +95,16 @@ export class Outbox {
     if (count === this.#unacknowledged.length && expected !== this.#sequence) {
       throw new TunnelError(CloseCode.protocolError, `acknowledged ${expected}, which was never sent`);
     }
+    if (count === 0) return;
     this.#unacknowledged = this.#unacknowledged.slice(count);
     this.#pump();
   }
 
   #pump(): void {
-    // Sending calls back into streams, which schedule themselves again: the running loop sees that.
-    if (this.#pumping) return;
-    this.#pumping = true;
-    try {
-      while (!this.#full) {
-        const batch = this.#nextBatch();
-        if (batch.length === 0) break;
-        this.#full = !this.#link.send(batch);
-      }
-    } finally {
-      this.#pumping = false;
+    while (!this.#full && !this.#stopped) {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) break;
+      this.#full = !this.#link.send(batch);
     }
   }
 
@@ -121,7 +127,7 @@ export class Outbox {
       this.#urgent.delete(type);
       return [encodeHeader(type, 0, 0, payload.length), payload];
     }
-    if (!this.#started || this.#stopped || this.#inFlight >= SESSION_WINDOW_BYTES) return undefined;
+    if (!this.#started || this.#inFlight >= SESSION_WINDOW_BYTES) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);

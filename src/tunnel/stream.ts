@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { decodeReason, decodeUint32 } from './decode.ts';
 import { encodeReason, encodeUint32 } from './encode.ts';
-import { CloseCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
+import { CloseCode, knownResetCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
 import { FrameType, MAX_PAYLOAD_BYTES } from './frame.ts';
 
 /** What a stream asks of the tunnel that carries it. */
@@ -14,7 +14,19 @@ export interface StreamCarrier {
   forget(stream: TunnelStream): void;
 }
 
+export interface TunnelStreamOptions {
+  id: number;
+  /** Whether this end opened it. */
+  opened: boolean;
+  /** Bytes that either side may send before the first credit. */
+  sendWindow: number;
+  receiveWindow: number;
+}
+
 const NOTHING = Buffer.alloc(0);
+
+/** A smaller payload is copied out of the chunk that it came in, and merged with others that wait. */
+const SMALL_BYTES = 4096;
 
 /**
  * One connection through the tunnel, as a Duplex with half-close. The side that opened it hears `accept` (with the
@@ -23,11 +35,13 @@ const NOTHING = Buffer.alloc(0);
 export class TunnelStream extends Duplex {
   readonly id: number;
   readonly #carrier: StreamCarrier;
+  readonly #opened: boolean;
+  #accepted = false;
   /** Bytes that we may still send. */
   #credit: number;
   #queue: Buffer[] = [];
   #queued = 0;
-  #flushed: (() => void) | undefined;
+  #flushed: ((error?: Error) => void) | undefined;
   #ended: (() => void) | undefined;
   #endSent = false;
   /** Bytes that the peer may still send, and those that were read but not yet granted again. */
@@ -39,18 +53,23 @@ export class TunnelStream extends Duplex {
   #endReceived = false;
   #over = false;
 
-  constructor(carrier: StreamCarrier, id: number, sendWindow: number, receiveWindow: number) {
+  constructor(carrier: StreamCarrier, { id, opened, sendWindow, receiveWindow }: TunnelStreamOptions) {
     super({ allowHalfOpen: true, highWaterMark: MAX_PAYLOAD_BYTES });
     this.#carrier = carrier;
     this.id = id;
+    this.#opened = opened;
     this.#credit = sendWindow;
     this.#allowance = receiveWindow;
     this.#window = receiveWindow;
   }
 
-  /** Says yes to the peer that opened the stream. */
+  /** Says yes to the peer that opened the stream; what is written before waits for it. */
   accept(answer: Buffer = NOTHING): void {
-    if (!this.#over) this.#carrier.control(FrameType.accept, this.id, answer);
+    if (this.#opened || this.#accepted) throw new Error(`stream ${this.id} cannot be accepted`);
+    if (this.#over) return;
+    this.#carrier.control(FrameType.accept, this.id, answer);
+    this.#accepted = true;
+    this.#carrier.schedule(this);
   }
 
   /** Ends both directions at once, with the reason that the peer is told. */
@@ -58,7 +77,7 @@ export class TunnelStream extends Duplex {
     this.destroy(new StreamReset(code, reason));
   }
 
-  /** The session ended: the streams go with it, and the peer is not told. */
+  /** The session ended, or the stream never began: the peer is not told. */
   abandon(cause: Error): void {
     this.#over = true;
     this.destroy(cause);
@@ -66,7 +85,8 @@ export class TunnelStream extends Duplex {
 
   /** Whether a turn would send something now. */
   get sendable(): boolean {
-    return !this.#over && ((this.#queued > 0 && this.#credit > 0) || this.#endDue);
+    if (this.#over || !(this.#opened || this.#accepted)) return false;
+    return (this.#queued > 0 && this.#credit > 0) || this.#endDue;
   }
 
   get #endDue(): boolean {
@@ -77,9 +97,9 @@ export class TunnelStream extends Duplex {
   takeTurn(quantum: number): { type: FrameType; payload: Buffer[]; length: number } {
     if (this.#endDue) {
       this.#endSent = true;
-      const ended = this.#ended;
+      // Told on the next tick, like a flush below, so that nobody calls into the sending from within it.
+      if (this.#ended) process.nextTick(this.#ended);
       this.#ended = undefined;
-      ended?.();
       return { type: FrameType.end, payload: [], length: 0 };
     }
     const limit = Math.min(quantum, this.#credit, MAX_PAYLOAD_BYTES);
@@ -94,10 +114,9 @@ export class TunnelStream extends Duplex {
     }
     this.#credit -= length;
     this.#queued -= length;
-    if (this.#queued === 0) {
-      const flushed = this.#flushed;
+    if (this.#queued === 0 && this.#flushed) {
+      process.nextTick(this.#flushed);
       this.#flushed = undefined;
-      flushed?.();
     }
     return { type: FrameType.data, payload, length };
   }
@@ -107,35 +126,53 @@ export class TunnelStream extends Duplex {
     if (type === FrameType.data) this.#receiveData(payload);
     else if (type === FrameType.end) this.#receiveEnd();
     else if (type === FrameType.credit) this.#receiveCredit(decodeUint32(payload));
-    else if (type === FrameType.accept) this.emit('accept', payload);
+    else if (type === FrameType.accept) this.#receiveAccept(payload);
     else if (type === FrameType.reset) {
       const { code, reason } = decodeReason(payload);
       this.#over = true;
-      this.destroy(new StreamReset(code as ResetCode, reason));
+      this.destroy(new StreamReset(knownResetCode(code), reason));
     }
+  }
+
+  #receiveAccept(answer: Buffer): void {
+    if (!this.#opened || this.#accepted) throw this.#broken('an accept that nobody waits for');
+    this.#accepted = true;
+    this.emit('accept', answer);
   }
 
   #receiveData(payload: Buffer): void {
+    if (this.#opened && !this.#accepted) throw this.#broken('data before accept');
     this.#allowance -= payload.length;
-    if (this.#allowance < 0 || this.#endReceived) {
-      throw new TunnelError(CloseCode.protocolError, `stream ${this.id}: data beyond its credit or its end`);
-    }
-    this.#received.push(payload);
+    if (this.#allowance < 0 || this.#endReceived) throw this.#broken('data beyond its credit or its end');
+    this.#keep(payload);
     this.#deliver();
   }
 
+  /** What waits here costs what it weighs: small payloads neither hold on to whole chunks nor stay one object each. */
+  #keep(payload: Buffer): void {
+    const last = this.#received.at(-1);
+    if (last && last.length + payload.length <= SMALL_BYTES) {
+      this.#received[this.#received.length - 1] = Buffer.concat([last, payload]);
+    } else {
+      this.#received.push(payload.length < SMALL_BYTES ? Buffer.from(payload) : payload);
+    }
+  }
+
   #receiveEnd(): void {
-    if (this.#endReceived) throw new TunnelError(CloseCode.protocolError, `stream ${this.id}: ended twice`);
+    if (this.#opened && !this.#accepted) throw this.#broken('its end before accept');
+    if (this.#endReceived) throw this.#broken('ended twice');
     this.#endReceived = true;
     this.#deliver();
   }
 
   #receiveCredit(bytes: number): void {
     this.#credit += bytes;
-    if (this.#credit > 0xffff_ffff) {
-      throw new TunnelError(CloseCode.protocolError, `stream ${this.id}: more credit than 32 bits hold`);
-    }
+    if (this.#credit > 0xffff_ffff) throw this.#broken('more credit than 32 bits hold');
     this.#carrier.schedule(this);
+  }
+
+  #broken(what: string): TunnelError {
+    return new TunnelError(CloseCode.protocolError, `stream ${this.id}: ${what}`);
   }
 
   #deliver(): void {
@@ -159,18 +196,18 @@ export class TunnelStream extends Duplex {
     this.#deliver();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     this.#enqueue([chunk], done);
   }
 
-  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error) => void): void {
     this.#enqueue(
       chunks.map(({ chunk }) => chunk),
       done,
     );
   }
 
-  #enqueue(chunks: Buffer[], done: () => void): void {
+  #enqueue(chunks: Buffer[], done: (error?: Error) => void): void {
     for (const chunk of chunks) {
       if (chunk.length === 0) continue;
       this.#queue.push(chunk);
@@ -197,6 +234,8 @@ export class TunnelStream extends Duplex {
     this.#queued = 0;
     this.#received = [];
     this.#carrier.forget(this);
+    this.#flushed?.(error ?? new StreamReset(ResetCode.cancelled, 'cancelled'));
+    this.#flushed = undefined;
     done(error);
   }
 }

@@ -1,6 +1,6 @@
 import { decodeReason, decodeUint32, FrameDecoder } from './decode.ts';
-import { encodeReason, encodeUint32 } from './encode.ts';
-import { CloseCode, ResetCode, TunnelError } from './errors.ts';
+import { checkLength, encodeReason, encodeUint32 } from './encode.ts';
+import { CloseCode, knownCloseCode, ResetCode, StreamReset, TunnelError } from './errors.ts';
 import { FRAME_RULES, type Frame, FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, type Role } from './hello.ts';
 import * as limits from './limits.ts';
@@ -40,7 +40,8 @@ export class Tunnel implements StreamCarrier {
   #unacknowledged = 0;
   #cancelAck: (() => void) | undefined;
   #cancelHeartbeat: () => void;
-  #lastHeard: number;
+  /** Heartbeats in a row before which nothing was heard. Counted, so that a pause of our own is not the peer's silence. */
+  #silentBeats = 0;
   #closed = false;
 
   constructor(options: TunnelOptions) {
@@ -60,7 +61,6 @@ export class Tunnel implements StreamCarrier {
         new TunnelError(CloseCode.linkLost, `the link closed${cause ? `: ${cause.message}` : ''}`),
       );
     };
-    this.#lastHeard = this.#clock.now();
     this.#cancelHeartbeat = this.#clock.after(limits.HELLO_TIMEOUT_MS, () => {
       this.#fail(new TunnelError(CloseCode.linkLost, 'no hello from the peer'));
     });
@@ -72,24 +72,28 @@ export class Tunnel implements StreamCarrier {
     return this.#streams.size;
   }
 
-  /** Opens a stream; `request` tells the peer what for. Throws TunnelError when the session is over or not ready. */
+  /**
+   * Opens a stream; `request` tells the peer what for. Throws TunnelError when the session is over or not ready,
+   * RangeError for a request of the wrong length. Beyond the peer's count of streams it is reset at once.
+   */
   open(request: Buffer): TunnelStream {
     if (this.#closed || !this.#peer) throw new TunnelError(CloseCode.linkLost, 'the tunnel is not open');
-    const id = this.#nextId;
-    this.#nextId += 2;
-    const stream = new TunnelStream(this, id, this.#peer.window, limits.STREAM_WINDOW_BYTES);
-    this.#streams.set(id, stream);
-    this.control(FrameType.open, id, request);
-    if (this.#streams.size > this.#peer.streams) {
-      stream.reset(ResetCode.tooManyStreams, 'the peer takes no more streams');
+    checkLength(FrameType.open, request.length);
+    const stream = this.#newStream(this.#nextId, true, this.#peer);
+    if (this.#streams.size >= this.#peer.streams) {
+      stream.abandon(new StreamReset(ResetCode.tooManyStreams, 'the peer takes no more streams'));
+      return stream;
     }
+    this.#nextId += 2;
+    this.#streams.set(stream.id, stream);
+    this.control(FrameType.open, stream.id, request);
     return stream;
   }
 
   /** Ends the session in good order; streams that are open are cut. */
   close(code: CloseCode = CloseCode.done, reason = ''): void {
     if (this.#closed) return;
-    this.#outbox.urgent(FrameType.close, encodeReason(code, reason));
+    this.#outbox.close(encodeReason(code, reason));
     this.#finish(code === CloseCode.done ? undefined : new TunnelError(code, reason));
   }
 
@@ -108,6 +112,11 @@ export class Tunnel implements StreamCarrier {
     this.#streams.delete(stream.id);
   }
 
+  #newStream(id: number, opened: boolean, peer: Hello): TunnelStream {
+    const windows = { sendWindow: peer.window, receiveWindow: limits.STREAM_WINDOW_BYTES };
+    return new TunnelStream(this, { id, opened, ...windows });
+  }
+
   #sayHello(session: string): void {
     const { role } = this.#options;
     const window = limits.STREAM_WINDOW_BYTES;
@@ -122,23 +131,26 @@ export class Tunnel implements StreamCarrier {
   }
 
   #receive(chunk: Buffer): void {
-    this.#lastHeard = this.#clock.now();
+    if (this.#closed) return; // the link still brings what was on its way
+    this.#silentBeats = 0;
     try {
       for (const frame of this.#decoder.push(chunk)) {
         this.#handle(frame);
         if (this.#closed) return;
       }
     } catch (error) {
-      if (!(error instanceof TunnelError)) throw error;
-      this.#fail(error);
+      if (error instanceof TunnelError) return this.#fail(error);
+      this.#fail(new TunnelError(CloseCode.internal, 'an error in a handler'));
+      throw error;
     }
   }
 
   #handle(frame: Frame): void {
-    if (!this.#peer && frame.type !== FrameType.hello && frame.type !== FrameType.close) {
+    const peer = this.#peer;
+    if (!peer && frame.type !== FrameType.hello && frame.type !== FrameType.close) {
       throw new TunnelError(CloseCode.protocolError, 'a frame before hello');
     }
-    if (frame.stream > 0) return this.#handleSequenced(frame);
+    if (peer && frame.stream > 0) return this.#handleSequenced(frame, peer);
     switch (frame.type) {
       case FrameType.hello:
         return this.#meet(decodeHello(frame.payload));
@@ -148,11 +160,9 @@ export class Tunnel implements StreamCarrier {
         return this.#outbox.urgent(FrameType.pong, Buffer.from(frame.payload));
       case FrameType.close: {
         const { code, reason } = decodeReason(frame.payload);
-        return this.#finish(
-          code === CloseCode.done
-            ? undefined
-            : new TunnelError(code as CloseCode, reason || 'closed by the peer'),
-        );
+        const known = knownCloseCode(code);
+        const error = new TunnelError(known, `the peer closed the session${reason && `: ${reason}`}`);
+        return this.#finish(known === CloseCode.done ? undefined : error);
       }
     }
   }
@@ -163,6 +173,7 @@ export class Tunnel implements StreamCarrier {
     if (session !== undefined && hello.session !== session) {
       throw new TunnelError(CloseCode.protocolError, `hello for session ${hello.session}`);
     }
+    this.#outbox.acknowledged(hello.expected);
     this.#peer = hello;
     if (!dialled) this.#sayHello(hello.session);
     this.#cancelHeartbeat();
@@ -171,13 +182,13 @@ export class Tunnel implements StreamCarrier {
     this.#outbox.start();
   }
 
-  #handleSequenced(frame: Frame): void {
+  #handleSequenced(frame: Frame, peer: Hello): void {
     if (frame.sequence !== this.#expected) {
       throw new TunnelError(CloseCode.protocolError, `frame ${frame.sequence}, expected ${this.#expected}`);
     }
     this.#expected = nextSequence(this.#expected);
     this.#acknowledgeSoon(HEADER_BYTES + frame.payload.length);
-    if (frame.type === FrameType.open) return this.#accept(frame);
+    if (frame.type === FrameType.open) return this.#accept(frame, peer);
     const stream = this.#streams.get(frame.stream);
     if (stream) return stream.receive(frame.type, frame.payload);
     // A stream that we have reset or finished: its last frames crossed ours and mean nothing any more.
@@ -197,19 +208,25 @@ export class Tunnel implements StreamCarrier {
     return (id % 2 === 1) !== this.#options.dialled;
   }
 
-  #accept(frame: Frame): void {
+  #accept(frame: Frame, peer: Hello): void {
     const id = frame.stream;
     if (!this.#isPeers(id) || id <= this.#lastPeerId) {
       throw new TunnelError(CloseCode.protocolError, `stream ${id} opened out of order`);
     }
     this.#lastPeerId = id;
-    if (this.#streams.size >= limits.MAX_STREAMS || !this.#options.onStream) {
-      const reason = encodeReason(ResetCode.tooManyStreams, 'too many streams');
-      return this.control(FrameType.reset, id, reason);
+    const { onStream } = this.#options;
+    if (!onStream) return this.#refuse(id, ResetCode.badRequest, 'this end takes no streams');
+    if (this.#streams.size >= limits.MAX_STREAMS) {
+      return this.#refuse(id, ResetCode.tooManyStreams, 'too many streams');
     }
-    const stream = new TunnelStream(this, id, this.#peer?.window ?? 0, limits.STREAM_WINDOW_BYTES);
+    const stream = this.#newStream(id, false, peer);
+    stream.on('error', () => {}); // a peer's reset never ends the process, whatever the handler listens to
     this.#streams.set(id, stream);
-    this.#options.onStream(stream, frame.payload);
+    onStream(stream, frame.payload);
+  }
+
+  #refuse(id: number, code: ResetCode, reason: string): void {
+    this.control(FrameType.reset, id, encodeReason(code, reason));
   }
 
   #acknowledgeSoon(bytes: number): void {
@@ -218,7 +235,7 @@ export class Tunnel implements StreamCarrier {
       this.#cancelAck?.();
       this.#cancelAck = undefined;
       this.#unacknowledged = 0;
-      if (!this.#closed) this.#outbox.urgent(FrameType.ack, encodeUint32(this.#expected));
+      this.#outbox.urgent(FrameType.ack, encodeUint32(this.#expected));
     };
     if (this.#unacknowledged >= limits.ACK_AFTER_BYTES) send();
     else this.#cancelAck ??= this.#clock.after(limits.ACK_AFTER_MS, send);
@@ -226,9 +243,10 @@ export class Tunnel implements StreamCarrier {
 
   #beat(): void {
     this.#cancelHeartbeat = this.#clock.after(limits.PING_INTERVAL_MS, () => {
-      const silence = this.#clock.now() - this.#lastHeard;
+      this.#silentBeats++;
+      const silence = this.#silentBeats * limits.PING_INTERVAL_MS;
       if (silence >= limits.SILENCE_LIMIT_MS) {
-        return this.#fail(new TunnelError(CloseCode.linkLost, `nothing heard for ${Math.round(silence)} ms`));
+        return this.#fail(new TunnelError(CloseCode.linkLost, `nothing heard for ${silence} ms`));
       }
       this.#outbox.urgent(FrameType.ping, Buffer.alloc(8));
       this.#beat();
@@ -237,7 +255,7 @@ export class Tunnel implements StreamCarrier {
 
   #fail(error: TunnelError): void {
     if (this.#closed) return;
-    this.#outbox.urgent(FrameType.close, encodeReason(error.code, error.message));
+    this.#outbox.close(encodeReason(error.code, error.message));
     this.#finish(error);
   }
 

@@ -1,0 +1,137 @@
+/**
+ * The agent: makes the network namespace the pod's, and carries its traffic through the tunnel. Started by `docker exec`
+ * as root in the network container; its stdin and stdout carry messages of the CLI, and it ends when stdin does.
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, Socket } from 'node:net';
+import { duplexLink } from '../../src/tunnel/duplex-link.ts';
+import { CloseCode, ResetCode } from '../../src/tunnel/errors.ts';
+import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
+import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
+import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { nameserversOf, searchOf } from '../resolv-conf.ts';
+import type { Dns } from './dns.ts';
+import { dialProcess } from './inbound.ts';
+import { ListeningWatch } from './listening.ts';
+import * as messages from './messages.ts';
+import { redirectServer } from './redirect.ts';
+import { LocalRoutes, takeOverRoutes, writeResolvConf } from './setup.ts';
+import { serveTun } from './tun.ts';
+import { UdpRelay } from './udp.ts';
+
+// Not process.stdin and process.stdout: those block the event loop on pipes.
+const input = new Socket({ fd: 0, readable: true, writable: false });
+const output = new Socket({ fd: 1, readable: false, writable: true });
+const tell = (event: messages.AgentEvent) => void output.write(encodeMessage(event));
+
+let configuration: messages.Configuration | undefined;
+let tunnel: Tunnel | undefined;
+let announce: TunnelStream | undefined;
+let dns: Dns | undefined;
+const localRoutes = new LocalRoutes();
+const warned = new Set<string>();
+
+function warn(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  tell({ event: 'warning', message });
+}
+
+const watch = new ListeningWatch((ports) => {
+  tell({ event: 'listening', ports: [...ports] });
+  announcePorts();
+});
+
+function announcePorts(): void {
+  const listening = new Set(watch.ports);
+  const ports = configuration?.ports.filter(({ process }) => listening.has(process)).map(({ pod }) => pod);
+  if (ports && announce && !announce.destroyed) announce.write(encodeMessage({ ports }));
+}
+
+async function configure(wanted: messages.Configuration): Promise<void> {
+  configuration = wanted;
+  const relay = new UdpRelay(() => tunnel);
+  const nameservers = nameserversOf(wanted.resolvConf);
+  ({ dns } = serveTun({ podAddress: wanted.podAddress, nameservers, relay }));
+  redirectServer(() => tunnel).listen(messages.REDIRECT_PORT, '127.0.0.1');
+  await takeOverRoutes(wanted.podAddress);
+  await setLocal(wanted);
+  writeResolvConf(wanted.resolvConf);
+  tell({ event: 'configured' });
+}
+
+async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
+  dns?.setNames(names, searchOf(configuration?.resolvConf ?? ''));
+  for (const address of await localRoutes.set(addresses)) {
+    warn(`${address} cannot be reached from the container's Docker networks`);
+  }
+}
+
+function serve(stream: TunnelStream, payload: Buffer): void {
+  const request = decodeRequest(payload);
+  const mapping = request.kind === 'inbound' && configuration?.ports.find(({ pod }) => pod === request.port);
+  if (!mapping || !configuration) return stream.reset(ResetCode.badRequest, 'not a port of this session');
+  dialProcess(stream, {
+    port: mapping.process,
+    addresses: [configuration.podAddress, '127.0.0.1'],
+    onRefused: () => watch.invalidate(),
+    onOnlyAt: (address) =>
+      warn(`port ${mapping.process} listens on ${address} only; in a pod nobody would reach it`),
+  });
+}
+
+function join(socket: Socket): void {
+  socket.on('error', () => {}); // 'close' follows
+  if (!configuration) return void socket.destroy();
+  const next: Tunnel = new Tunnel({
+    link: duplexLink(socket),
+    role: 'agent',
+    session: configuration.session,
+    dialled: true,
+    onStream: serve,
+    onClosed(error) {
+      if (tunnel !== next) return;
+      tunnel = undefined;
+      tell({ event: 'unlinked', reason: error?.message ?? 'closed' });
+    },
+  });
+  tunnel?.close(CloseCode.superseded, 'another link took over');
+  tunnel = next;
+  next.ready.then(
+    () => {
+      announce = next.open(encodeRequest({ kind: 'listeners' }));
+      announce.on('error', () => {}); // it goes with its tunnel
+      announcePorts();
+      tell({ event: 'linked' });
+    },
+    () => {}, // onClosed tells
+  );
+}
+
+// One command after the other: a later one builds on what an earlier one set up.
+let turn: Promise<void> = Promise.resolve();
+async function obey(command: messages.AgentCommand): Promise<void> {
+  if (command.command === 'configure') await configure(command);
+  else await setLocal(command);
+}
+
+const decoder = new MessageDecoder();
+input.on('data', (chunk) => {
+  for (const message of decoder.push(chunk)) {
+    turn = turn.then(() => obey(message as messages.AgentCommand));
+    turn.catch((error: Error) => {
+      console.error(`tp agent: ${error.stack ?? error.message}`);
+      process.exit(1);
+    });
+  }
+});
+input.on('close', () => process.exit(0)); // the CLI has gone; routes and the TUN device stay, so nothing leaks
+
+mkdirSync(messages.LINK_DIRECTORY, { recursive: true });
+const socketPath = `${messages.LINK_DIRECTORY}/${messages.LINK_SOCKET}`;
+rmSync(socketPath, { force: true });
+createServer({ highWaterMark: 64 * 1024 }, join).listen(socketPath, () => {
+  chmodSync(socketPath, 0o666); // the directory on the host is its user's alone
+  tell({ event: 'started' });
+});

@@ -1,0 +1,40 @@
+/** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
+
+/** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`. */
+export interface LocalNetwork {
+  /** IPv4 addresses or ranges. */
+  addresses: string[];
+  /** Names of Docker siblings, in lower case, with their addresses. */
+  names: Record<string, string[]>;
+}
+
+export interface Configuration extends LocalNetwork {
+  session: string;
+  /** The pod's address: the container gets it as its own. */
+  podAddress: string;
+  /** The pod's /etc/resolv.conf. */
+  resolvConf: string;
+  /** Which port of the user's process answers for which port of the pod. */
+  ports: { pod: number; process: number }[];
+}
+
+export type AgentCommand = ({ command: 'configure' } & Configuration) | ({ command: 'local' } & LocalNetwork);
+
+export type AgentEvent =
+  /** The agent listens for links. */
+  | { event: 'started' }
+  /** Routes, rules and DNS are in place. */
+  | { event: 'configured' }
+  /** A link is up, and the proxy has answered. */
+  | { event: 'linked' }
+  | { event: 'unlinked'; reason: string }
+  /** The ports that something in the namespace listens on, each time they change. */
+  | { event: 'listening'; ports: number[] }
+  | { event: 'warning'; message: string };
+
+/** The agent takes links here; in the container, or on the host through a bind mount of the directory. */
+export const LINK_DIRECTORY = '/run/tp';
+export const LINK_SOCKET = 'link.sock';
+
+/** The agent's listener for redirected connections, on loopback; outside the range that clients draw ports from. */
+export const REDIRECT_PORT = 63_579;

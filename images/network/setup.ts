@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { REDIRECT_PORT } from './messages.ts';
+
+/** Routes, rules and files that make the network namespace the pod's. Needs NET_ADMIN. */
+
+const run = promisify(execFile);
+
+export const TUN = 'tun0';
+
+/** Whole datagrams reach the TUN device, however large: nothing has to be put together again. */
+export const TUN_MTU = 65_535;
+
+/** Replies on connections that came in through Docker's interfaces go back there, by this mark and table. */
+const INBOUND_MARK = '1';
+const INBOUND_TABLE = '100';
+
+interface Route {
+  dst: string;
+  dev: string;
+  gateway?: string;
+  prefsrc?: string;
+}
+
+const ip = async (...args: string[]) => (await run('ip', args)).stdout;
+const iptables = async (...args: string[]) => void (await run('iptables', ['-w', ...args]));
+
+async function dockerRoutes(): Promise<Route[]> {
+  const routes = JSON.parse(await ip('-4', '-json', 'route', 'show')) as Route[];
+  return routes.filter(({ dev }) => dev.startsWith('eth'));
+}
+
+/**
+ * Sends everything into the TUN device but what is local, and redirects TCP there to the agent. From then on no route
+ * leads past the device, whether the agent lives or not. Returns the gateways of Docker's networks.
+ */
+export async function takeOverRoutes(podAddress: string): Promise<string[]> {
+  const docker = await dockerRoutes();
+  await ip('address', 'replace', `${podAddress}/32`, 'dev', TUN);
+  await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
+  for (const { dst, dev, gateway } of docker) {
+    const via = gateway ? ['via', gateway] : [];
+    await ip('route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE);
+  }
+  await ip('rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE);
+  await iptables('-t', 'mangle', '-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
+    '-j', 'CONNMARK', '--set-mark', INBOUND_MARK); // biome-ignore format: one rule
+  await iptables('-t', 'mangle', '-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark',
+    '!', '--mark', '0', '-j', 'CONNMARK', '--restore-mark'); // biome-ignore format: one rule
+  await iptables('-t', 'nat', '-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
+    '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`); // biome-ignore format: one rule
+  await ip('route', 'replace', 'default', 'dev', TUN, 'src', podAddress);
+  const gateways: string[] = [];
+  for (const { dst, dev, gateway, prefsrc } of docker) {
+    if (gateway) {
+      gateways.push(gateway);
+      await ip('route', 'replace', `${gateway}/32`, 'dev', dev);
+    }
+    if (dst === 'default') continue;
+    await ip('route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
+  }
+  return gateways;
+}
+
+/** Local addresses by the way that Docker's own routes give for them. */
+export class LocalRoutes {
+  readonly #present = new Set<string>();
+
+  /** Makes exactly `addresses` local, beside what was so from the start. Returns those that no network reaches. */
+  async set(addresses: readonly string[]): Promise<string[]> {
+    const unreachable: string[] = [];
+    for (const address of addresses) {
+      if (this.#present.has(address)) continue;
+      const way = await this.#wayTo(address);
+      if (!way) {
+        unreachable.push(address);
+        continue;
+      }
+      await ip('route', 'replace', address, ...way);
+      this.#present.add(address);
+    }
+    for (const address of this.#present) {
+      if (addresses.includes(address)) continue;
+      await ip('route', 'del', address);
+      this.#present.delete(address);
+    }
+    return unreachable;
+  }
+
+  async #wayTo(address: string): Promise<string[] | undefined> {
+    const [host = ''] = address.split('/');
+    try {
+      const [route] = JSON.parse(
+        await ip('-4', '-json', 'route', 'get', host, 'mark', INBOUND_MARK),
+      ) as Route[];
+      if (!route?.dev.startsWith('eth')) return undefined;
+      return [...(route.gateway ? ['via', route.gateway] : []), 'dev', route.dev];
+    } catch {
+      return undefined; // "Network is unreachable" is the answer
+    }
+  }
+}
+
+/** Writes the pod's resolv.conf into the file that all joined containers share; in place, as it is a mount. */
+export function writeResolvConf(text: string): void {
+  writeFileSync('/etc/resolv.conf', text);
+}

@@ -1,0 +1,63 @@
+import { writeSync } from 'node:fs';
+import { formatAddress, parseAddress } from '../address.ts';
+import { Dns } from './dns.ts';
+import { openTun, type TunDevice } from './native.ts';
+import { buildUdp, parseUdp, type UdpPacket } from './packet.ts';
+import { TUN, TUN_MTU } from './setup.ts';
+import type { UdpRelay } from './udp.ts';
+
+const DNS_PORT = 53;
+
+/** The port in the relay under which DNS asks; no socket of the namespace has port 0. */
+const RESOLVER_PORT = 0;
+
+export interface TunOptions {
+  podAddress: string;
+  /** The pod's nameservers: what is sent there is answered by us. */
+  nameservers: readonly string[];
+  relay: UdpRelay;
+}
+
+/** The packets that leave the namespace: UDP goes through the tunnel, DNS by way of the resolver, the rest is dropped. */
+export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
+  const { relay } = options;
+  const pod = parseAddress(options.podAddress);
+  const nameservers = new Set(options.nameservers);
+
+  const dns = new Dns({
+    ask(query, server) {
+      const datagram = { address: parseAddress(server), port: DNS_PORT, payload: query };
+      relay.send(RESOLVER_PORT, datagram, ({ payload }) => dns.answered(payload));
+    },
+  });
+
+  const reply = (to: UdpPacket, payload: Buffer, from = to.destination, port = to.destinationPort) => {
+    const packet = buildUdp({
+      source: from,
+      sourcePort: port,
+      destination: pod,
+      destinationPort: to.sourcePort,
+      payload,
+    });
+    try {
+      writeSync(device.descriptor, packet);
+    } catch (error) {
+      // EAGAIN: the namespace's queue is full, and a datagram is lost as on any network.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  };
+
+  const device = openTun(TUN, TUN_MTU, (bytes) => {
+    const packet = parseUdp(bytes);
+    if (!packet?.source.equals(pod)) return;
+    const destination = formatAddress(packet.destination);
+    if (packet.destinationPort === DNS_PORT && nameservers.has(destination)) {
+      return dns.query(packet.payload, destination, (response) => reply(packet, response));
+    }
+    const { destination: address, destinationPort: port, payload } = packet;
+    relay.send(packet.sourcePort, { address, port, payload }, (datagram) => {
+      if (datagram.address.length === 4) reply(packet, datagram.payload, datagram.address, datagram.port);
+    });
+  });
+  return { device, dns };
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+/** What the CLI puts beside the bundle in the ConfigMap. Nothing in it is secret. */
+export interface ProxyConfig {
+  session: string;
+  /** Hex SHA-256 of the session's token. */
+  tokenSha256: string;
+  /** The tunnel listens here, on the pod's loopback only. */
+  tunnelPort: number;
+  /** The readiness probe asks here, on the pod's address. */
+  healthPort: number;
+  /** The pod's ports that the proxy listens on. */
+  ports: number[];
+  /** The headless Service that finds the original pods; undefined where there is nothing to fall back to. */
+  fallback?: { service: string; namespace: string };
+  /** How long a connection waits for a process that has listened before and restarts (ms). */
+  waitReadyMs: number;
+  /** The target's `env` in its order: those of `expand` hold `$(NAME)` references, still to be resolved. */
+  environment: { name: string; expand: boolean }[];
+}
+
+/** Where the ConfigMap is mounted in the pod. */
+export const PROXY_DIRECTORY = '/tp-proxy';
+export const PROXY_BUNDLE = 'proxy.mjs';
+export const PROXY_CONFIG = 'config.json';
+
+/** What stands before the names of the target's variables in the proxy's container. */
+export const ENVIRONMENT_PREFIX = 'TPENV_';
+
+/** The variable with the pod's own address. */
+export const POD_ADDRESS_VARIABLE = 'TP_POD_IP';
+
+/** Reads the configuration beside the running bundle. Throws what reading and parsing a file throws. */
+export function readConfig(directory: string): ProxyConfig {
+  return JSON.parse(readFileSync(`${directory}/${PROXY_CONFIG}`, 'utf8')) as ProxyConfig;
+}

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Answer, Call, Phase, PodView, ProbeResult, ProxyEvent } from '../../src/tunnel/control.ts';
+import { ResetCode } from '../../src/tunnel/errors.ts';
+import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
+import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import type { Fallback } from './fallback.ts';
+
+/** One dial of the probe may take this long (ms): longer than a lost SYN's first retransmission. */
+const PROBE_LIMIT_MS = 3_000;
+
+/** Events that wait for a watcher that does not read; more are dropped, they are news and not state. */
+const MAX_EVENT_BACKLOG_BYTES = 64 * 1024;
+
+export interface ControlOptions {
+  environment: Record<string, string>;
+  addresses: string[];
+  fallback: Fallback | undefined;
+  onPhase(phase: Phase): void;
+}
+
+/** Answers one call on its stream. */
+export function serveCall(stream: TunnelStream, options: ControlOptions): void {
+  const decoder = new MessageDecoder();
+  stream.accept();
+  stream.on('error', () => {}); // the caller has gone
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      for (const message of decoder.push(chunk)) {
+        void respond(message as Call, options).then((answer) => stream.end(encodeMessage(answer)));
+      }
+    } catch (error) {
+      stream.reset(ResetCode.badRequest, (error as Error).message);
+    }
+  });
+}
+
+async function respond(call: Call, options: ControlOptions): Promise<Answer<unknown>> {
+  switch (call?.call) {
+    case 'describe': {
+      const { environment, addresses } = options;
+      const resolvConf = readFileSync('/etc/resolv.conf', 'utf8');
+      return { result: { environment, addresses, hostname: hostname(), resolvConf } satisfies PodView };
+    }
+    case 'probe':
+      return { result: await probe(options.fallback, call.ports) };
+    case 'phase':
+      options.onPhase(call.phase);
+      return { result: null };
+    default:
+      return { error: 'an unknown call' };
+  }
+}
+
+async function probe(fallback: Fallback | undefined, ports: number[]): Promise<ProbeResult> {
+  return await Promise.all(
+    ports.map(async (port) => {
+      try {
+        if (!fallback) throw new Error('there is no fallback');
+        const socket = await fallback.dial(port, '', AbortSignal.timeout(PROBE_LIMIT_MS), PROBE_LIMIT_MS);
+        socket.destroy();
+        return { port };
+      } catch (error) {
+        return { port, failure: (error as Error).message };
+      }
+    }),
+  );
+}
+
+/** Tells what happens to every stream that asked for events. */
+export class EventFeed {
+  readonly #streams = new Set<TunnelStream>();
+
+  add(stream: TunnelStream): void {
+    stream.accept();
+    this.#streams.add(stream);
+    stream.on('error', () => {}); // 'close' follows
+    stream.on('close', () => this.#streams.delete(stream));
+    stream.resume();
+  }
+
+  tell(event: ProxyEvent): void {
+    for (const stream of this.#streams) {
+      if (stream.writableLength < MAX_EVENT_BACKLOG_BYTES) stream.write(encodeMessage(event));
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { ENVIRONMENT_PREFIX, type ProxyConfig } from './config.ts';
+
+/**
+ * The environment that a container of the target would have, from the proxy's own: service links as they are, the
+ * target's `envFrom` and `env` from under the prefix. Follows `makeEnvironmentVariables` of the kubelet
+ * (pkg/kubelet/kubelet_pods.go): `env` wins over `envFrom`, both over service links, and `$(NAME)` sees what is before.
+ */
+export function podEnvironment(
+  own: NodeJS.ProcessEnv,
+  declared: ProxyConfig['environment'],
+): Record<string, string> {
+  const links = serviceLinks(own);
+  const values: Record<string, string> = {};
+  const names = new Set(declared.map(({ name }) => name));
+  for (const [key, value] of Object.entries(own)) {
+    if (!key.startsWith(ENVIRONMENT_PREFIX) || value === undefined) continue;
+    const name = key.slice(ENVIRONMENT_PREFIX.length);
+    if (!names.has(name)) values[name] = value;
+  }
+  const fromSources = { ...values };
+  for (const { name, expand } of declared) {
+    const raw = own[ENVIRONMENT_PREFIX + name];
+    // Optional references that do not exist leave no variable; a value from `envFrom` may then show through.
+    if (raw === undefined) continue;
+    values[name] = expand ? expandReferences(raw, { ...links, ...values }) : raw;
+  }
+  return { ...links, ...fromSources, ...values };
+}
+
+/** The variables that the kubelet makes for Services: known by a `*_SERVICE_HOST` beside them. */
+function serviceLinks(own: NodeJS.ProcessEnv): Record<string, string> {
+  const links: Record<string, string> = {};
+  const HOST = '_SERVICE_HOST';
+  const services = Object.keys(own).filter(
+    (key) => key.endsWith(HOST) && !key.startsWith(ENVIRONMENT_PREFIX),
+  );
+  for (const service of services.map((key) => key.slice(0, -HOST.length))) {
+    for (const [key, value] of Object.entries(own)) {
+      const rest = key.startsWith(`${service}_`) ? key.slice(service.length + 1) : '';
+      if (/^(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/.test(rest)) {
+        links[key] = value ?? '';
+      }
+    }
+  }
+  return links;
+}
+
+/**
+ * Resolves `$(NAME)` as third_party/forked/golang/expansion of Kubernetes does: `$$` is a dollar, an unknown name and
+ * an unfinished reference stay as they are.
+ */
+export function expandReferences(text: string, values: Record<string, string>): string {
+  return text.replace(/\$(?:\$|\(([^)]*)\))/g, (whole, name?: string) => {
+    if (name === undefined) return '$';
+    return Object.hasOwn(values, name) ? (values[name] ?? whole) : whole;
+  });
+}

@@ -1,0 +1,102 @@
+import { Resolver } from 'node:dns/promises';
+import { connect, type Socket } from 'node:net';
+import { plainAddress } from '../address.ts';
+
+/** A pod that has not answered by then (ms) gets company: the next one is dialled beside it. */
+const STAGGER_MS = 250;
+
+/** The whole search for an original pod (ms): a rollout replaces the last one within this. */
+const SEARCH_LIMIT_MS = 10_000;
+
+/** Between two rounds over all pods (ms). */
+const ROUND_PAUSE_MS = 100;
+
+export interface FallbackOptions {
+  /** The name whose addresses are the original pods' and perhaps our own. */
+  name: string;
+  /** Addresses that are never dialled: the proxy's own. */
+  own: readonly string[];
+  resolve?: (name: string) => Promise<string[]>;
+}
+
+/** The way to the original pods. */
+export class Fallback {
+  readonly #options: FallbackOptions;
+  readonly #resolver = new Resolver({ timeout: 1_000, tries: 2 });
+
+  constructor(options: FallbackOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A connection to some original pod's `port`, for a caller at `peer`. Tries again until the limit, since pods come
+   * and go during a rollout. Throws the last failure, or AbortError when `signal` ends the wait.
+   */
+  async dial(port: number, peer: string, signal: AbortSignal, limitMs = SEARCH_LIMIT_MS): Promise<Socket> {
+    const end = performance.now() + limitMs;
+    for (;;) {
+      try {
+        return await dialAny(await this.#candidates(peer), port, signal);
+      } catch (error) {
+        if (signal.aborted || performance.now() + ROUND_PAUSE_MS > end) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ROUND_PAUSE_MS));
+    }
+  }
+
+  async #candidates(peer: string): Promise<string[]> {
+    const { name, own } = this.#options;
+    const resolve = this.#options.resolve ?? ((host) => this.#resolver.resolve4(host));
+    const found = (await resolve(name)).map(plainAddress).filter((address) => !own.includes(address));
+    // While one proxy pod replaces another each may see the other; not going back to the caller breaks the circle.
+    const others = found.filter((address) => address !== peer);
+    const candidates = others.length > 0 ? others : found;
+    if (candidates.length === 0) throw new Error('the workload has no other pods that are ready');
+    return candidates.sort(() => Math.random() - 0.5);
+  }
+}
+
+/** The first of `addresses` to accept on `port`; they are dialled one after the other, overlapping when one is slow. */
+async function dialAny(addresses: string[], port: number, signal: AbortSignal): Promise<Socket> {
+  const sockets = new Set<Socket>();
+  let failure: Error | undefined;
+  return await new Promise<Socket>((resolve, reject) => {
+    const queue = [...addresses];
+    let timer: NodeJS.Timeout | undefined;
+    const finish = (winner: Socket | undefined) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+      for (const socket of sockets) if (socket !== winner) socket.destroy();
+      if (winner) resolve(winner);
+      else reject(failure ?? new Error('no pod answered'));
+    };
+    const aborted = () => {
+      failure = signal.reason as Error;
+      finish(undefined);
+    };
+    const next = () => {
+      clearTimeout(timer);
+      const host = queue.shift();
+      if (!host) {
+        if (sockets.size === 0) finish(undefined);
+        return;
+      }
+      const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+      sockets.add(socket);
+      const failed = (error: Error) => {
+        failure = error;
+        sockets.delete(socket);
+        next();
+      };
+      socket.once('error', failed);
+      socket.once('connect', () => {
+        socket.off('error', failed);
+        finish(socket);
+      });
+      timer = setTimeout(next, STAGGER_MS);
+    };
+    if (signal.aborted) return aborted();
+    signal.addEventListener('abort', aborted);
+    next();
+  });
+}

@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { ResetCode, StreamReset } from '../../src/tunnel/errors.ts';
+import { encodeRequest } from '../../src/tunnel/request.ts';
+import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { plainAddress } from '../address.ts';
+import { splice } from '../splice.ts';
+import type { Fallback } from './fallback.ts';
+import type { Listeners } from './listeners.ts';
+
+export interface InboundOptions {
+  port: number;
+  listeners: Listeners;
+  fallback: Fallback | undefined;
+  onAnswered(port: number, peer: string): void;
+  onUnanswered(port: number, peer: string, error: Error): void;
+}
+
+/** Takes the pod's connections on one port to the user's process, or to an original pod. Not listening yet. */
+export function inboundServer(options: InboundOptions): Server {
+  // Paused: nothing is read from a caller before somebody has accepted, so no request is ever sent twice.
+  return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
+    const peer = plainAddress(socket.remoteAddress ?? '');
+    const gone = new AbortController();
+    const over = () => gone.abort(new Error('the caller has gone'));
+    socket.on('error', over).on('close', over);
+    answer(options, socket, peer, gone.signal).catch((error: Error) => {
+      if (!gone.signal.aborted) options.onUnanswered(options.port, peer, error);
+      if (!socket.destroyed) socket.resetAndDestroy();
+    });
+  });
+}
+
+async function answer(
+  options: InboundOptions,
+  socket: Socket,
+  peer: string,
+  gone: AbortSignal,
+): Promise<void> {
+  const { port, listeners, fallback } = options;
+  for (;;) {
+    const agent = await listeners.wait(port, gone);
+    if (!agent) break;
+    const stream = await openInbound(agent, port, peer, socket.remotePort ?? 1);
+    if (stream === 'refused') {
+      listeners.refused(port);
+      continue;
+    }
+    if (stream === 'lost') break;
+    if (gone.aborted) return void stream.destroy();
+    options.onAnswered(port, peer);
+    return splice(socket, stream);
+  }
+  if (gone.aborted) return;
+  if (!fallback) throw new Error('nobody listens, and there is no fallback');
+  spliceSockets(socket, await fallback.dial(port, peer, gone));
+}
+
+/** A stream that the user's process accepted; `refused` while it restarts, `lost` when the agent or the link goes. */
+async function openInbound(
+  agent: Tunnel,
+  port: number,
+  address: string,
+  peerPort: number,
+): Promise<TunnelStream | 'refused' | 'lost'> {
+  try {
+    const stream = agent.open(encodeRequest({ kind: 'inbound', port, peer: { address, port: peerPort } }));
+    await once(stream, 'accept');
+    return stream;
+  } catch (error) {
+    const code = error instanceof StreamReset ? error.code : undefined;
+    return code === ResetCode.connectionRefused || code === ResetCode.noListener ? 'refused' : 'lost';
+  }
+}
+
+/** Joins two sockets: half-close and reset go through, backpressure holds. */
+function spliceSockets(a: Socket, b: Socket): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    from.on('error', () => to.resetAndDestroy());
+    from.on('close', () => {
+      if (!from.readableEnded || !from.writableFinished) to.destroy();
+    });
+    from.pipe(to);
+  }
+}

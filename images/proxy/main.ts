@@ -1,0 +1,100 @@
+/** The proxy: stands in the place of the workload's pod, and joins what arrives there to the user's process. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ResetCode } from '../../src/tunnel/errors.ts';
+import type { Role } from '../../src/tunnel/hello.ts';
+import { decodeRequest } from '../../src/tunnel/request.ts';
+import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { searchOf } from '../resolv-conf.ts';
+import { POD_ADDRESS_VARIABLE, readConfig } from './config.ts';
+import { EventFeed, serveCall } from './control.ts';
+import { Departure } from './departure.ts';
+import { podEnvironment } from './environment.ts';
+import { Fallback } from './fallback.ts';
+import { inboundServer } from './inbound.ts';
+import { Listeners } from './listeners.ts';
+import { dialOut, relayUdp } from './outbound.ts';
+import { readinessServer } from './readiness.ts';
+import { sessionServer } from './sessions.ts';
+
+const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
+
+const config = readConfig(dirname(process.argv[1] ?? '.'));
+const addresses = [process.env[POD_ADDRESS_VARIABLE] ?? ''].filter((address) => address !== '');
+const listeners = new Listeners(config.waitReadyMs);
+const events = new EventFeed();
+const departure = new Departure();
+const fallback = config.fallback && new Fallback({ name: fallbackName(config.fallback), own: addresses });
+const environment = podEnvironment(process.env, config.environment);
+let agent: Tunnel | undefined;
+let answered = false;
+
+/** The Service's full name, with the cluster's domain as the pod's resolv.conf has it. */
+function fallbackName({ service, namespace }: { service: string; namespace: string }): string {
+  const domain = searchOf(readFileSync('/etc/resolv.conf', 'utf8')).find((name) =>
+    name.startsWith(`${namespace}.svc.`),
+  );
+  return `${service}.${domain ?? `${namespace}.svc.cluster.local`}`;
+}
+
+function serve(role: Role, stream: TunnelStream, payload: Buffer): void {
+  const request = decodeRequest(payload);
+  if (role === 'agent' && request.kind === 'tcp') dialOut(stream, request.host, request.port);
+  else if (role === 'agent' && request.kind === 'udp') relayUdp(stream);
+  else if (role === 'agent' && request.kind === 'listeners') listeners.follow(agent, stream);
+  else if (role === 'control' && request.kind === 'call') {
+    serveCall(stream, { environment, addresses, fallback, onPhase: (phase) => listeners.setPhase(phase) });
+  } else if (role === 'control' && request.kind === 'events') events.add(stream);
+  else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
+}
+
+const tunnel = sessionServer({
+  tokenSha256: config.tokenSha256,
+  onStream: serve,
+  onAgent(tunnel) {
+    agent = tunnel;
+    listeners.setAgent(tunnel);
+    events.tell({ event: 'agent', attached: tunnel !== undefined });
+    log(tunnel ? 'the laptop is connected' : 'the laptop has gone: forwarding to the original pods');
+  },
+});
+
+const inbound = config.ports.map((port) => {
+  const server = inboundServer({
+    port,
+    listeners,
+    fallback,
+    onAnswered(port, peer) {
+      if (!answered) events.tell({ event: 'answered', port, peer });
+      answered = true;
+    },
+    onUnanswered(port, peer, error) {
+      const message = `a connection from ${peer} to port ${port} got no answer: ${error.message}`;
+      log(message);
+      events.tell({ event: 'warning', message });
+    },
+  });
+  departure.watch(server);
+  return { server, port };
+});
+
+process.on('SIGTERM', () => {
+  // Until its grace ends the pod goes on serving, for nodes still send to it while no successor is ready; once the
+  // Services are given back it may go as soon as it is idle.
+  log(`asked to end (${listeners.phase})`);
+  const leave = () => {
+    if (listeners.phase === 'leaving') void departure.complete().then(() => process.exit(0));
+  };
+  leave();
+  listeners.on('change', leave);
+});
+
+const listening = [
+  ...inbound.map(({ server, port }) => server.listen(port)),
+  tunnel.listen(config.tunnelPort, '127.0.0.1'),
+];
+await Promise.all(listening.map((server) => once(server, 'listening')));
+await once(readinessServer(config.ports, listeners, fallback).listen(config.healthPort), 'listening');
+log(`session ${config.session}: ports ${config.ports.join(', ') || 'none'}`);

@@ -1,0 +1,36 @@
+import { createServer, type Server } from 'node:http';
+import type { Fallback } from './fallback.ts';
+import type { Listeners } from './listeners.ts';
+
+/** A dial of the original pods counts for this long (ms), so that probing costs little. */
+const FRESH_MS = 5_000;
+const DIAL_LIMIT_MS = 1_000;
+
+/**
+ * Honest readiness: 200 while a connection would be answered, by the laptop or by an original pod; else 503.
+ * Without any port there is nothing to answer for, and the pod is ready at once. Not listening yet.
+ */
+export function readinessServer(
+  ports: number[],
+  listeners: Listeners,
+  fallback: Fallback | undefined,
+): Server {
+  let reachedAt = Number.NEGATIVE_INFINITY;
+  const [port] = ports;
+  const serves = async (): Promise<boolean> => {
+    if (port === undefined || listeners.any) return true;
+    if (performance.now() - reachedAt < FRESH_MS) return true;
+    if (!fallback) return false;
+    try {
+      const signal = AbortSignal.timeout(DIAL_LIMIT_MS);
+      (await Promise.any(ports.map((each) => fallback.dial(each, '', signal, 0)))).destroy();
+      reachedAt = performance.now();
+      return true;
+    } catch {
+      return false; // that nobody can be reached is the answer
+    }
+  };
+  return createServer((_request, response) => {
+    void serves().then((yes) => response.writeHead(yes ? 200 : 503).end());
+  });
+}

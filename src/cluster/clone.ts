@@ -1,0 +1,196 @@
+import type {
+  V1Container,
+  V1ContainerPort,
+  V1Deployment,
+  V1EnvVar,
+  V1PodSpec,
+  V1PodTemplateSpec,
+  V1SecurityContext,
+  V1Volume,
+} from '@kubernetes/client-node';
+import {
+  ENVIRONMENT_PREFIX,
+  POD_ADDRESS_VARIABLE,
+  PROXY_BUNDLE,
+  PROXY_DIRECTORY,
+} from '../../images/proxy/config.ts';
+import { TpError } from '../errors.ts';
+import { SESSION } from '../labels.ts';
+import { cloneEnvironment } from './clone-environment.ts';
+import type { Target } from './workload.ts';
+
+/** What a proxy uses: measured at 1,000 connections, with room. No CPU limit, for it would throttle the traffic. */
+const PROXY_REQUESTS = { cpu: '50m', memory: '96Mi' };
+
+/** The proxy serves until a successor is ready, with init containers as slow as most are (s). */
+const GRACE_SECONDS = 60;
+
+/** A uid that no image means anything by, for pods that give none. */
+const NON_ROOT_UID = 65_534;
+
+const CONFIG_VOLUME = 'tp-proxy';
+
+/** Ports below this need a privilege, or the sysctl that lowers the bound. */
+const PRIVILEGED_PORTS_END = 1024;
+const LOW_PORTS_SYSCTL = { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' };
+
+export interface CloneOptions {
+  session: string;
+  name: string;
+  configMap: string;
+  image: string;
+  ports: readonly number[];
+  healthPort: number;
+  annotations: Record<string, string>;
+  skipInit: boolean;
+  withoutContainers: readonly string[];
+  dropLabels: readonly string[];
+}
+
+/** The Deployment that stands in for a pod of the target. Throws TpError for a pod that cannot be stood in for. */
+export function cloneDeployment(target: Target, options: CloneOptions): V1Deployment {
+  const { template } = target.workload;
+  if (template.spec?.hostNetwork) {
+    throw new TpError(
+      'TP_HOST_NETWORK',
+      `${target.workload.name} uses the node's network: nothing can stand in for it`,
+    );
+  }
+  const labels = Object.entries(template.metadata?.labels ?? {}).filter(
+    ([key]) => !options.dropLabels.includes(key),
+  );
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name: options.name,
+      labels: { [SESSION]: options.session },
+      annotations: options.annotations,
+    },
+    spec: {
+      replicas: 1,
+      revisionHistoryLimit: 0,
+      selector: { matchLabels: { [SESSION]: options.session } },
+      template: {
+        metadata: {
+          labels: { ...Object.fromEntries(labels), [SESSION]: options.session },
+          annotations: template.metadata?.annotations ?? {},
+        },
+        spec: clonePod(template, target, options),
+      },
+    },
+  };
+}
+
+function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOptions): V1PodSpec {
+  const { nodeName: _node, readinessGates: _gates, ...spec } = template.spec ?? { containers: [] };
+  const keep = ({ name }: V1Container) => !options.withoutContainers.includes(name);
+  const uid = target.container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+  const containers = spec.containers
+    .filter((each) => each.name === target.container.name || keep(each))
+    .map((each) =>
+      each.name === target.container.name ? proxyContainer(each, uid, options) : withoutHostPorts(each),
+    );
+  const lowPort = options.ports.some((port) => port < PRIVILEGED_PORTS_END) && uid !== 0;
+  const otherSysctls = (spec.securityContext?.sysctls ?? []).filter(
+    ({ name }) => name !== LOW_PORTS_SYSCTL.name,
+  );
+  return {
+    ...spec,
+    containers,
+    initContainers: initContainers(spec, options),
+    volumes: [...cloneVolumes(spec.volumes ?? [], target.workload.claims), configVolume(options.configMap)],
+    securityContext: {
+      ...spec.securityContext,
+      sysctls: lowPort ? [...otherSysctls, LOW_PORTS_SYSCTL] : spec.securityContext?.sysctls,
+    },
+    terminationGracePeriodSeconds: Math.max(spec.terminationGracePeriodSeconds ?? 0, GRACE_SECONDS),
+  };
+}
+
+function initContainers(spec: V1PodSpec, options: CloneOptions): V1Container[] | undefined {
+  // One that restarts for ever is a sidecar by another name.
+  return spec.initContainers
+    ?.filter((each) => each.restartPolicy === 'Always' || !options.skipInit)
+    .filter(({ name }) => !options.withoutContainers.includes(name))
+    .map(withoutHostPorts);
+}
+
+/** Ports of a container without the node's part, which two pods on one node could not share. */
+const podPorts = (ports: V1ContainerPort[] | undefined): V1ContainerPort[] | undefined =>
+  ports?.map(({ hostPort: _hostPort, hostIP: _hostIp, ...port }) => port);
+
+const withoutHostPorts = (container: V1Container): V1Container => ({
+  ...container,
+  ports: podPorts(container.ports),
+});
+
+function proxyContainer(target: V1Container, uid: number | undefined, options: CloneOptions): V1Container {
+  const podAddress: V1EnvVar = {
+    name: POD_ADDRESS_VARIABLE,
+    valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+  };
+  return {
+    name: target.name,
+    image: options.image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['node', `${PROXY_DIRECTORY}/${PROXY_BUNDLE}`],
+    env: [podAddress, ...cloneEnvironment(target)],
+    envFrom: target.envFrom?.map((source) => ({
+      ...source,
+      prefix: ENVIRONMENT_PREFIX + (source.prefix ?? ''),
+    })),
+    ports: podPorts(target.ports),
+    resources: { requests: PROXY_REQUESTS },
+    volumeMounts: [
+      ...(target.volumeMounts ?? []),
+      { name: CONFIG_VOLUME, mountPath: PROXY_DIRECTORY, readOnly: true },
+    ],
+    readinessProbe: {
+      httpGet: { path: '/', port: options.healthPort },
+      periodSeconds: 1,
+      timeoutSeconds: 2,
+      failureThreshold: 2,
+    },
+    securityContext: proxySecurity(target.securityContext, uid),
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/** As little as the "restricted" profile of PodSecurity asks for, with the target's own user and group. */
+function proxySecurity(own: V1SecurityContext | undefined, uid: number | undefined): V1SecurityContext {
+  return {
+    runAsUser: uid ?? NON_ROOT_UID,
+    runAsGroup: own?.runAsGroup,
+    runAsNonRoot: uid !== 0,
+    seLinuxOptions: own?.seLinuxOptions,
+    seccompProfile: own?.seccompProfile ?? { type: 'RuntimeDefault' },
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ['ALL'] },
+    readOnlyRootFilesystem: true,
+  };
+}
+
+const configVolume = (configMap: string): V1Volume => ({
+  name: CONFIG_VOLUME,
+  configMap: { name: configMap },
+});
+
+/** Volumes that only one pod or one node can have become empty ones. */
+function cloneVolumes(volumes: readonly V1Volume[], claims: readonly string[]): V1Volume[] {
+  return [
+    ...volumes.map((volume) => (staysBehind(volume) ? { name: volume.name, emptyDir: {} } : volume)),
+    ...claims.map((name) => ({ name, emptyDir: {} })),
+  ];
+}
+
+const staysBehind = (volume: V1Volume): boolean =>
+  volume.persistentVolumeClaim !== undefined ||
+  volume.hostPath !== undefined ||
+  volume.ephemeral !== undefined;
+
+/** Names of the volumes that the clone has only as empty ones. */
+export const emptiedVolumes = ({ workload }: Target): string[] => [
+  ...(workload.template.spec?.volumes ?? []).filter(staysBehind).map(({ name }) => name),
+  ...workload.claims,
+];

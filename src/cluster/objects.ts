@@ -1,0 +1,116 @@
+import type { V1ConfigMap, V1Deployment, V1Service } from '@kubernetes/client-node';
+import { SESSION } from '../labels.ts';
+import { ask, type Cluster, statusOf } from './client.ts';
+import { giveBackService, heldServices } from './takeover.ts';
+
+/** What a session puts into the namespace. */
+export interface SessionObjects {
+  configMap: V1ConfigMap;
+  deployment: V1Deployment;
+  /** The headless Service by which the proxy finds the original pods. */
+  shadow: V1Service | undefined;
+}
+
+/** Creates the objects; the Deployment last, so that its pod finds the rest. Throws TpError. */
+export async function createObjects(cluster: Cluster, objects: SessionObjects): Promise<void> {
+  const { core, apps, namespace } = cluster;
+  const { configMap, shadow, deployment } = objects;
+  await Promise.all([
+    ask("creating the proxy's ConfigMap", core.createNamespacedConfigMap({ namespace, body: configMap })),
+    shadow && ask('creating the headless Service', core.createNamespacedService({ namespace, body: shadow })),
+  ]);
+  await ask(
+    "creating the proxy's Deployment",
+    apps.createNamespacedDeployment({ namespace, body: deployment }),
+  );
+}
+
+/** Gives back every Service that the session holds: first of all, for from then on nobody notices the rest. */
+export async function giveBackServices(cluster: Cluster, session: string): Promise<string[]> {
+  const names = await heldServices(cluster, session);
+  await Promise.all(names.map((name) => giveBackService(cluster, name, session)));
+  return names;
+}
+
+const gone = (error: unknown): void => {
+  if (statusOf(error) !== 404) throw error;
+};
+
+/**
+ * Deletes all objects of the session, and waits until its pods are gone. The pods have `graceSeconds` to finish what
+ * is under way. Throws TpError.
+ */
+export async function deleteObjects(
+  cluster: Cluster,
+  session: string,
+  graceSeconds: number,
+  waitingFor: (what: string) => void = () => {},
+): Promise<void> {
+  const { core, apps, namespace } = cluster;
+  const labelSelector = `${SESSION}=${session}`;
+  const [deployments, configMaps, services] = await Promise.all([
+    ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector })),
+    ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector })),
+    ask('listing Services', core.listNamespacedService({ namespace, labelSelector })),
+  ]);
+  const names = (list: { items: { metadata?: { name?: string } }[] }) =>
+    list.items.map((item) => item.metadata?.name ?? '');
+  await Promise.all([
+    ...names(deployments).map((name) =>
+      apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' }).catch(gone),
+    ),
+    ...names(configMaps).map((name) => core.deleteNamespacedConfigMap({ name, namespace }).catch(gone)),
+    ...names(services).map((name) => core.deleteNamespacedService({ name, namespace }).catch(gone)),
+  ]);
+  await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
+}
+
+/** How often to look whether the pods have gone (ms). */
+const POLL_MS = 100;
+
+async function deletePods(
+  { core, apps, namespace }: Cluster,
+  labelSelector: string,
+  gracePeriodSeconds: number,
+  waitingFor: (what: string) => void,
+): Promise<void> {
+  const asked = new Set<string>();
+  for (;;) {
+    const [pods, sets] = await Promise.all([
+      ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
+      ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector })),
+    ]);
+    if (pods.items.length === 0 && sets.items.length === 0) return;
+    for (const { metadata } of pods.items) {
+      const name = metadata?.name ?? '';
+      waitingFor(`pod ${name} to end`);
+      if (asked.has(metadata?.uid ?? '')) continue;
+      asked.add(metadata?.uid ?? '');
+      await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }).catch(gone);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Sessions that have objects in the namespace, with the owner's annotation as it is. Throws TpError. */
+export async function listSessions({
+  apps,
+  core,
+  namespace,
+}: Cluster): Promise<Map<string, Record<string, string>>> {
+  const [deployments, configMaps, services] = await Promise.all([
+    ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: SESSION })),
+    ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector: SESSION })),
+    ask('listing Services', core.listNamespacedService({ namespace })),
+  ]);
+  const sessions = new Map<string, Record<string, string>>();
+  for (const { metadata } of [...configMaps.items, ...deployments.items]) {
+    const session = metadata?.labels?.[SESSION];
+    if (session) sessions.set(session, metadata?.annotations ?? {});
+  }
+  for (const { spec } of services.items) {
+    const session = spec?.selector?.[SESSION];
+    if (session && !sessions.has(session)) sessions.set(session, {});
+  }
+  return sessions;
+}

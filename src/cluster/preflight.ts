@@ -1,0 +1,130 @@
+import { TpError } from '../errors.ts';
+import { ask, type Cluster, statusOf } from './client.ts';
+import type { ServiceView } from './services.ts';
+import type { Target } from './workload.ts';
+
+/** The rights that a session needs in its namespace, as in docs/rights.md. */
+export const RIGHTS: readonly { group: string; resource: string; verbs: readonly string[] }[] = [
+  { group: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'delete'] },
+  { group: '', resource: 'pods/portforward', verbs: ['get', 'create'] },
+  { group: '', resource: 'pods/log', verbs: ['get'] },
+  { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'configmaps', verbs: ['list', 'create', 'delete'] },
+  { group: 'apps', resource: 'deployments', verbs: ['list', 'create', 'delete'] },
+  { group: 'apps', resource: 'replicasets', verbs: ['list'] },
+  { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
+];
+
+/**
+ * Asks the cluster for each right before anything is changed: for all of them at once, and for those that the list
+ * does not show one by one, as lists may be incomplete. Throws TpError that names what is missing.
+ */
+export async function checkRights(cluster: Cluster): Promise<void> {
+  const { authorization, namespace } = cluster;
+  const body = { spec: { namespace } };
+  const review = await ask('checking rights', authorization.createSelfSubjectRulesReview({ body }));
+  const rules = review.status?.resourceRules ?? [];
+  const covers = (list: readonly string[] | undefined, name: string) =>
+    list?.some((each) => each === '*' || each === name);
+  const unseen = RIGHTS.flatMap(({ group, resource, verbs }) =>
+    verbs.map((verb) => ({ group, resource, verb })),
+  ).filter(
+    ({ group, resource, verb }) =>
+      !rules.some(
+        (rule) =>
+          covers(rule.apiGroups, group) &&
+          covers(rule.resources, resource) &&
+          covers(rule.verbs, verb) &&
+          (rule.resourceNames ?? []).length === 0,
+      ),
+  );
+  const missing = await Promise.all(
+    unseen.map(async (right) => ((await isAllowed(cluster, right)) ? [] : [right])),
+  );
+  const list = missing.flat().map(({ verb, resource }) => `${verb} ${resource}`);
+  if (list.length === 0) return;
+  throw new TpError('TP_FORBIDDEN', `this login may not: ${list.join(', ')} (namespace ${namespace})`, {
+    hint: 'the Role that tp needs is in docs/rights.md',
+  });
+}
+
+async function isAllowed(
+  { authorization, namespace }: Cluster,
+  { group, resource: path, verb }: { group: string; resource: string; verb: string },
+): Promise<boolean> {
+  const [resource, subresource] = path.split('/');
+  const body = { spec: { resourceAttributes: { namespace, group, verb, resource, subresource } } };
+  const review = await ask('checking rights', authorization.createSelfSubjectAccessReview({ body }));
+  return review.status?.allowed ?? false;
+}
+
+/**
+ * What the proxy's pod changes for the workload's neighbours: a line each, to be read before it happens.
+ * What the login may not read is passed over: it is advice.
+ */
+export async function adviseOn(
+  cluster: Cluster,
+  target: Target,
+  services: readonly ServiceView[],
+  named: readonly string[],
+): Promise<string[]> {
+  const { namespace, policy, autoscaling, core } = cluster;
+  const labels = target.workload.template.metadata?.labels ?? {};
+  const [budgets, scalers, quotas] = await Promise.all([
+    readable(policy.listNamespacedPodDisruptionBudget({ namespace })),
+    readable(autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace })),
+    readable(core.listNamespacedResourceQuota({ namespace })),
+  ]);
+  const lines: string[] = [];
+  for (const { metadata, spec } of budgets) {
+    const match = spec?.selector?.matchLabels;
+    if (!match || !Object.entries(match).every(([key, value]) => labels[key] === value)) continue;
+    lines.push(`PodDisruptionBudget ${metadata?.name} counts the proxy's pod as one of its own`);
+  }
+  for (const { metadata, spec } of scalers) {
+    if (spec?.scaleTargetRef.name !== target.workload.name) continue;
+    lines.push(`HorizontalPodAutoscaler ${metadata?.name} counts the proxy's pod among those it measures`);
+  }
+  for (const { metadata, spec } of quotas) {
+    const limited = Object.keys(spec?.hard ?? {}).filter((key) =>
+      /^(pods|requests|limits|services|configmaps|count)/.test(key),
+    );
+    if (limited.length > 0)
+      lines.push(`ResourceQuota ${metadata?.name} counts the session's objects (${limited.join(', ')})`);
+  }
+  return [
+    ...lines,
+    ...placementAdvice(target),
+    ...services.flatMap(({ name, notByDefault }) =>
+      notByDefault && !named.includes(name)
+        ? [`Service ${name} is left alone: ${notByDefault}; --service ${name} takes it`]
+        : [],
+    ),
+  ];
+}
+
+/** What affinity and spread say of one more pod with the target's labels. */
+export function placementAdvice({ workload }: Target): string[] {
+  const { affinity, topologySpreadConstraints } = workload.template.spec ?? {};
+  const lines: string[] = [];
+  for (const term of affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
+    const keys = Object.keys(term.labelSelector?.matchLabels ?? {});
+    const drop = keys.map((key) => ` --drop-label ${key}`).join('');
+    lines.push(
+      `a required anti-affinity (${term.topologyKey}) may leave the proxy's pod pending; if so:${drop}`,
+    );
+  }
+  if (topologySpreadConstraints?.some(({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule')) {
+    lines.push("a topology spread constraint counts the proxy's pod");
+  }
+  return lines;
+}
+
+async function readable<T>(list: Promise<{ items: T[] }>): Promise<T[]> {
+  try {
+    return (await list).items;
+  } catch (error) {
+    if (statusOf(error) === 403 || statusOf(error) === 404) return [];
+    return (await ask('checking the namespace', Promise.reject(error))) as never;
+  }
+}

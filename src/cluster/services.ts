@@ -1,0 +1,84 @@
+import type { V1Container, V1Pod, V1Service } from '@kubernetes/client-node';
+import { SESSION } from '../labels.ts';
+import { ask, type Cluster } from './client.ts';
+import { ownedBy, type Target, type Workload } from './workload.ts';
+
+/** A Service that selects the workload's pods. */
+export interface ServiceView {
+  name: string;
+  /** Its TCP ports that lead to the container: the Service's own, and the pod's. */
+  ports: { port: number; pod: number; name?: string | undefined }[];
+  /** The session that holds it already. */
+  heldBy?: string | undefined;
+  /** Why it is not taken over unasked; undefined where it is. */
+  notByDefault?: string | undefined;
+  /** Keys of its selector. */
+  selects: string[];
+}
+
+/** The Services of the namespace that select the target's pods, and what is to be known of each. Throws TpError. */
+export async function findServices(cluster: Cluster, target: Target): Promise<ServiceView[]> {
+  const { core, namespace } = cluster;
+  const [services, pods, owners] = await Promise.all([
+    ask('listing Services', core.listNamespacedService({ namespace })),
+    ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector: `!${SESSION}` })),
+    podOwners(cluster, target.workload),
+  ]);
+  const strangers = pods.items.filter(({ metadata }) => !ownedBy(metadata?.ownerReferences, owners));
+  return services.items.flatMap((service) => viewOf(service, target, strangers) ?? []);
+}
+
+async function podOwners({ apps, namespace }: Cluster, workload: Workload): Promise<Set<string>> {
+  if (workload.kind !== 'deployment') return new Set([workload.uid]);
+  const sets = await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace }));
+  const own = sets.items.filter(({ metadata }) =>
+    ownedBy(metadata?.ownerReferences, new Set([workload.uid])),
+  );
+  return new Set(own.map(({ metadata }) => metadata?.uid ?? ''));
+}
+
+/** How a Service looks from the target; undefined where it does not select it. */
+export function viewOf(
+  service: V1Service,
+  target: Target,
+  strangers: readonly V1Pod[],
+): ServiceView | undefined {
+  const { [SESSION]: heldBy, ...selector } = service.spec?.selector ?? {};
+  const labels = target.workload.template.metadata?.labels ?? {};
+  if (Object.keys(selector).length === 0 || !selects(selector, labels)) return undefined;
+  const ports = (service.spec?.ports ?? []).flatMap((port) => {
+    if (port.protocol !== undefined && port.protocol !== 'TCP') return [];
+    const pod = podPort(port.targetPort ?? port.port, target);
+    return pod === undefined ? [] : [{ port: port.port, pod, name: port.name }];
+  });
+  const other = strangers.find(({ metadata }) => selects(selector, metadata?.labels ?? {}));
+  const notByDefault = reasonAgainst(service, ports.length, other?.metadata?.name);
+  return { name: service.metadata?.name ?? '', ports, heldBy, notByDefault, selects: Object.keys(selector) };
+}
+
+function reasonAgainst(service: V1Service, ports: number, stranger: string | undefined): string | undefined {
+  const { clusterIP, internalTrafficPolicy, externalTrafficPolicy } = service.spec ?? {};
+  if (ports === 0) return 'none of its TCP ports leads to this container';
+  if (clusterIP === 'None') return 'it is headless: its names would change';
+  if (stranger !== undefined) return `it also selects ${stranger}, which is not of this workload`;
+  if (internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local') {
+    return 'its traffic policy is Local, and the proxy runs on one node only';
+  }
+  return undefined;
+}
+
+function podPort(targetPort: number | string, { workload, container }: Target): number | undefined {
+  const containers: V1Container[] = workload.template.spec?.containers ?? [];
+  const declares = (each: V1Container) =>
+    each.ports?.find(({ name, containerPort, protocol }) => {
+      return (protocol ?? 'TCP') === 'TCP' && (name === targetPort || containerPort === targetPort);
+    });
+  const own = declares(container);
+  if (own) return own.containerPort;
+  // A number that no container declares is still a port of the pod; one that a sidecar declares is the sidecar's.
+  const sidecar = containers.some((each) => each.name !== container.name && declares(each));
+  return typeof targetPort === 'number' && !sidecar ? targetPort : undefined;
+}
+
+const selects = (selector: Record<string, string>, labels: Record<string, string>): boolean =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value);

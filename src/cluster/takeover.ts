@@ -1,0 +1,71 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { TpError } from '../errors.ts';
+import { SESSION } from '../labels.ts';
+import { ask, type Cluster, statusOf } from './client.ts';
+
+/** Taking over adds one key to a Service's selector; giving back removes it. Nothing else of the Service is touched. */
+
+/** The patch that takes a Service over, as `--dry-run -o yaml` shows it. */
+export const takePatch = (session: string) => ({ spec: { selector: { [SESSION]: session } } });
+
+const SELECTOR_PATH = `/spec/selector/${SESSION.replace('/', '~1')}`;
+
+/** How often to try again when somebody else changes the Service at the same moment. */
+const CONFLICT_TRIES = 5;
+
+/** Makes the Service select the session's pod. Throws TpError when another session holds it. */
+export async function takeService(
+  { core, namespace }: Cluster,
+  name: string,
+  session: string,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
+    const holder = service.spec?.selector?.[SESSION];
+    if (holder === session) return;
+    if (holder !== undefined) {
+      throw new TpError('TP_HELD', `Service ${name} is held by the session ${holder}`, {
+        hint: `tp leave ${holder}`,
+      });
+    }
+    // The version makes it a compare-and-set: two sessions that start together do not overwrite each other.
+    const body = { metadata: { resourceVersion: service.metadata?.resourceVersion }, ...takePatch(session) };
+    const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+    try {
+      await core.patchNamespacedService({ name, namespace, body }, options);
+      return;
+    } catch (error) {
+      if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) {
+        await ask(`switching Service ${name}`, Promise.reject(error));
+      }
+    }
+  }
+}
+
+/** Gives the Service back if this session holds it. Throws TpError. */
+export async function giveBackService(
+  { core, namespace }: Cluster,
+  name: string,
+  session: string,
+): Promise<void> {
+  const body = [
+    { op: 'test', path: SELECTOR_PATH, value: session },
+    { op: 'remove', path: SELECTOR_PATH },
+  ];
+  const options = setHeaderOptions('Content-Type', PatchStrategy.JsonPatch);
+  try {
+    await core.patchNamespacedService({ name, namespace, body }, options);
+  } catch (error) {
+    // Gone, or not ours any more: someone applied the original, which is what we are after.
+    if (statusOf(error) === 404 || statusOf(error) === 422) return;
+    await ask(`giving Service ${name} back`, Promise.reject(error));
+  }
+}
+
+/** The Services that a session holds. Throws TpError. */
+export async function heldServices({ core, namespace }: Cluster, session: string): Promise<string[]> {
+  const services = await ask('listing Services', core.listNamespacedService({ namespace }));
+  return services.items
+    .filter(({ spec }) => spec?.selector?.[SESSION] === session)
+    .map(({ metadata }) => metadata?.name ?? '');
+}

@@ -1,0 +1,84 @@
+import { EventEmitter } from 'node:events';
+import type Dockerode from 'dockerode';
+import type { AgentCommand, AgentEvent, Configuration, LocalNetwork } from '../../images/network/messages.ts';
+import { TpError } from '../errors.ts';
+import { encodeMessage, MessageDecoder } from '../tunnel/message.ts';
+import { ExecStream } from './exec-stream.ts';
+
+interface AgentProcessEvents {
+  event: [AgentEvent];
+  /** The agent ended although nobody asked it to. */
+  lost: [TpError];
+}
+
+/** The agent in the network container, as the CLI sees it. */
+export class AgentProcess extends EventEmitter<AgentProcessEvents> {
+  readonly #stream: ExecStream;
+  #ended = false;
+
+  /** Starts the agent, and waits until it takes links. Throws TpError with its own words when it fails. */
+  static async start(container: Dockerode.Container): Promise<AgentProcess> {
+    const agent = new AgentProcess(await ExecStream.start(container, ['node', '/opt/tp/agent.cjs']));
+    await agent.#next('started');
+    return agent;
+  }
+
+  private constructor(stream: ExecStream) {
+    super();
+    this.#stream = stream;
+    const decoder = new MessageDecoder();
+    stream.on('data', (chunk: Buffer) => {
+      for (const message of decoder.push(chunk)) this.emit('event', message as AgentEvent);
+    });
+    stream.on('error', () => {}); // 'close' follows
+    stream.on('close', () => {
+      if (this.#ended) return;
+      this.#ended = true;
+      this.emit(
+        'lost',
+        new TpError('TP_AGENT_LOST', 'the agent in the network container ended', { hint: stream.stderr }),
+      );
+    });
+  }
+
+  /** Makes the namespace the pod's. Throws TpError. */
+  async configure(configuration: Configuration): Promise<void> {
+    this.#send({ command: 'configure', ...configuration });
+    await this.#next('configured');
+  }
+
+  setLocal(network: LocalNetwork): void {
+    this.#send({ command: 'local', ...network });
+  }
+
+  /** Waits for the agent's tunnel to be up; the link has been given to it. Throws TpError. */
+  async linked(): Promise<void> {
+    await this.#next('linked');
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#stream.destroy();
+  }
+
+  #send(command: AgentCommand): void {
+    this.#stream.write(encodeMessage(command));
+  }
+
+  #next(name: AgentEvent['event']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: TpError) => {
+        this.off('event', look).off('lost', settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      const look = (event: AgentEvent) => {
+        if (event.event === name) settle();
+        else if (event.event === 'unlinked') {
+          settle(new TpError('TP_LINK_FAILED', `no tunnel to the proxy: ${event.reason}`));
+        }
+      };
+      this.on('event', look).on('lost', settle);
+    });
+  }
+}

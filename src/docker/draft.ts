@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type Dockerode from 'dockerode';
+import { TpError } from '../errors.ts';
+import { imageExists } from './network-image.ts';
+
+/** What Docker's own client made of the user's `docker run` line: the container it would have created. */
+export interface Draft {
+  image: string;
+  /** The image's own environment, under which the pod's lies. */
+  imageEnvironment: string[];
+  inspect: Dockerode.ContainerInspectInfo;
+}
+
+/**
+ * Has `docker create` parse the flags, pull the image and validate it all; the container is read and removed again.
+ * Docker's messages go to stderr as they come. Throws TpError when Docker refuses.
+ */
+export async function draftContainer(
+  docker: Dockerode,
+  run: { flags: readonly string[]; image: string; command: readonly string[] },
+  containerLabels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Draft> {
+  const marks = Object.entries(containerLabels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+  const args = ['create', ...marks, ...run.flags, run.image, ...run.command];
+  const client = spawn('docker', args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  client.on('error', () => {}); // aborted: 'close' follows
+  let id = '';
+  client.stdout.on('data', (chunk: Buffer) => {
+    id += chunk.toString('utf8');
+  });
+  const [code] = (await once(client, 'close')) as [number | null];
+  signal.throwIfAborted();
+  if (code !== 0) throw await refusal(docker, run.image);
+  const container = docker.getContainer(id.trim());
+  try {
+    const inspect = await container.inspect();
+    const image = await docker.getImage(inspect.Image).inspect();
+    return { image: run.image, imageEnvironment: image.Config.Env ?? [], inspect };
+  } finally {
+    await container.remove({ v: true, force: true }); // with the anonymous volumes that creating it made
+  }
+}
+
+async function refusal(docker: Dockerode, image: string): Promise<TpError> {
+  if (await imageExists(docker, image)) {
+    return new TpError('TP_DOCKER_CREATE', 'Docker refused the command line, for the reason above', {
+      hint: 'docker run --help',
+    });
+  }
+  return new TpError('TP_NO_IMAGE', `there is no image ${image} here, and Docker could not pull it`, {
+    hint: `docker build -t ${image} .`,
+  });
+}
+
+/** Docker network modes that a container joined to the session's network cannot have. */
+const IMPOSSIBLE_MODES = /^(host|none|container:)/;
+
+/** Refuses what a session cannot honour. Throws TpError. */
+export function checkDraft({ inspect }: Draft): void {
+  const { NetworkMode: mode = '', RestartPolicy: restart } = inspect.HostConfig;
+  if (IMPOSSIBLE_MODES.test(mode)) {
+    throw new TpError('TP_NETWORK_MODE', `--network ${mode}: the container's network is the pod's`, {
+      hint: 'leave --network out, or name a Docker network to be reached beside the cluster',
+    });
+  }
+  if (restart?.Name && restart.Name !== 'no') {
+    throw new TpError('TP_RESTART_POLICY', `--restart ${restart.Name}: the session ends with the container`, {
+      hint: 'leave --restart out',
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import type Dockerode from 'dockerode';
+import type { Draft } from './draft.ts';
+import { ExecStream } from './exec-stream.ts';
+
+/** The container that owns the session's network namespace, and what Docker refuses on one that joins it. */
+export function networkContainer(
+  draft: Draft,
+  options: { name: string; image: string; hostname: string; labels: Record<string, string> },
+): Dockerode.ContainerCreateOptions {
+  const { Config, HostConfig, Id, NetworkSettings } = draft.inspect;
+  const user = Config as Dockerode.ContainerCreateOptions;
+  const ownHostname = user.Hostname && !Id.startsWith(user.Hostname) ? user.Hostname : undefined;
+  const mode = HostConfig.NetworkMode ?? 'default';
+  const endpoint = NetworkSettings.Networks?.[mode];
+  return {
+    name: options.name,
+    Image: options.image,
+    Hostname: ownHostname ?? options.hostname,
+    Domainname: user.Domainname ?? '',
+    ExposedPorts: user.ExposedPorts,
+    Labels: options.labels,
+    HostConfig: {
+      NetworkMode: mode,
+      PortBindings: HostConfig.PortBindings,
+      PublishAllPorts: HostConfig.PublishAllPorts,
+      Links: HostConfig.Links,
+      ExtraHosts: [...(HostConfig.ExtraHosts ?? []), 'host.docker.internal:host-gateway'],
+      // What the agent needs: routes, rules, the TUN device; and to write into a directory of the user's.
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
+      Devices: [{ PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rwm' }],
+      // Nothing is forwarded for siblings; replies may leave by another interface than the route says.
+      Sysctls: { 'net.ipv4.ip_forward': '0', 'net.ipv4.conf.all.rp_filter': '2' },
+    },
+    NetworkingConfig:
+      endpoint && !/^(default|bridge)$/.test(mode)
+        ? {
+            EndpointsConfig: { [mode]: { Aliases: endpoint.Aliases ?? [], IPAMConfig: endpoint.IPAMConfig } },
+          }
+        : undefined,
+  } as Dockerode.ContainerCreateOptions;
+}
+
+/** Networks beside the first that the user named; Docker connects them one by one. */
+export async function connectNetworks(docker: Dockerode, draft: Draft, container: string): Promise<void> {
+  const { HostConfig, NetworkSettings } = draft.inspect;
+  for (const [name, endpoint] of Object.entries(NetworkSettings.Networks ?? {})) {
+    if (name === HostConfig.NetworkMode || (name === 'bridge' && HostConfig.NetworkMode === 'default'))
+      continue;
+    const { Aliases, IPAMConfig } = endpoint;
+    await docker.getNetwork(name).connect({ Container: container, EndpointConfig: { Aliases, IPAMConfig } });
+  }
+}
+
+/** Starts the agent. Its stdin and stdout carry messages; it ends when the stream does. */
+export const startAgent = (container: Dockerode.Container): Promise<ExecStream> =>
+  ExecStream.start(container, ['node', '/opt/tp/agent.cjs']);
+
+/** A link to the agent through Docker's API. */
+export const bridgeToAgent = (container: Dockerode.Container): Promise<ExecStream> =>
+  ExecStream.start(container, ['node', '/opt/tp/bridge.cjs']);
+
+/** The published ports, as lines for a person: `8080 -> 0.0.0.0:32768`. */
+export async function publishedPorts(container: Dockerode.Container): Promise<string[]> {
+  const { NetworkSettings } = await container.inspect();
+  return Object.entries(NetworkSettings.Ports ?? {}).flatMap(([port, bindings]) =>
+    (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp}:${HostPort} -> ${port}`),
+  );
+}

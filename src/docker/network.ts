@@ -1,0 +1,98 @@
+import type Dockerode from 'dockerode';
+import type { LocalNetwork } from '../../images/network/messages.ts';
+import type { DockerRunFlags } from '../flags.ts';
+import type { SessionPlan } from '../plan.ts';
+import type { Progress } from '../progress.ts';
+import type { PodView } from '../tunnel/control.ts';
+import { AgentProcess } from './agent-process.ts';
+import type { Draft } from './draft.ts';
+import type { ExecStream } from './exec-stream.ts';
+import { bridgeToAgent, connectNetworks, networkContainer, publishedPorts } from './network-container.ts';
+import { ensureNetworkImage } from './network-image.ts';
+import { findSiblings, watchSiblings } from './siblings.ts';
+import { endContainer } from './user-container.ts';
+
+export interface NetworkOptions {
+  docker: Dockerode;
+  draft: Draft;
+  own: DockerRunFlags;
+  labels: Record<string, string>;
+  session: string;
+  progress: Progress;
+  cleanup: AsyncDisposableStack;
+  signal: AbortSignal;
+}
+
+/** Starts the network container and its agent. What was made is undone by `cleanup`. Throws TpError. */
+export async function startNetwork(options: NetworkOptions): Promise<Network> {
+  const { docker, draft, own, labels, session, progress, cleanup, signal } = options;
+  return await progress.step('network container', async ({ waitingFor }) => {
+    const image = own.networkImage ?? (await ensureNetworkImage(docker, waitingFor));
+    signal.throwIfAborted();
+    const name = `tp-${session}`;
+    const container = await docker.createContainer(
+      networkContainer(draft, { name, image, hostname: name, labels }),
+    );
+    cleanup.defer(() => endContainer(container, true));
+    await connectNetworks(docker, draft, container.id);
+    await container.start();
+    waitingFor('the agent');
+    const agent = await AgentProcess.start(container);
+    cleanup.defer(() => agent.end());
+    return new Network(options, container, agent, await publishedPorts(container));
+  });
+}
+
+/** The network container and its agent, as the CLI sees them. */
+export class Network {
+  readonly container: Dockerode.Container;
+  readonly agent: AgentProcess;
+  /** Published ports, as lines for a person. */
+  readonly published: string[];
+  readonly #options: NetworkOptions;
+
+  constructor(
+    options: NetworkOptions,
+    container: Dockerode.Container,
+    agent: AgentProcess,
+    published: string[],
+  ) {
+    this.#options = options;
+    this.container = container;
+    this.agent = agent;
+    this.published = published;
+  }
+
+  /** Gives the namespace the pod's address, routes and DNS, and keeps its siblings local. Throws TpError. */
+  async becomePod(view: PodView, plan: SessionPlan): Promise<void> {
+    const { docker, cleanup } = this.#options;
+    const [podAddress = ''] = view.addresses;
+    const local = await this.#local();
+    await this.agent.configure({
+      ...local,
+      session: plan.session,
+      podAddress,
+      resolvConf: view.resolvConf,
+      ports: plan.ports,
+    });
+    const stop = new AbortController();
+    cleanup.defer(() => stop.abort());
+    await watchSiblings(docker, stop.signal, () => {
+      this.#local().then(
+        (network) => this.agent.setLocal(network),
+        () => {}, // the network container is on its way out
+      );
+    });
+  }
+
+  /** A new stream to the agent's end of the tunnel. */
+  openStream(): Promise<ExecStream> {
+    return bridgeToAgent(this.container);
+  }
+
+  async #local(): Promise<LocalNetwork> {
+    const { docker, own } = this.#options;
+    const { addresses, names } = await findSiblings(docker, this.container.id);
+    return { addresses: [...addresses, ...own.localCidr], names };
+  }
+}

@@ -1,0 +1,48 @@
+import type Dockerode from 'dockerode';
+
+export interface Siblings {
+  addresses: string[];
+  /** Names that Docker's own resolver would know, in lower case. */
+  names: Record<string, string[]>;
+}
+
+/** The containers on the same Docker networks as `container`, by address; by name on networks that have names. */
+export async function findSiblings(docker: Dockerode, container: string): Promise<Siblings> {
+  const own = await docker.getContainer(container).inspect();
+  const networks = Object.keys(own.NetworkSettings.Networks ?? {});
+  const others = await docker.listContainers({ filters: { network: networks } });
+  const addresses = new Set<string>();
+  const names = new Map<string, Set<string>>();
+  for (const other of others) {
+    if (other.Id === own.Id) continue;
+    for (const network of networks) {
+      const endpoint = other.NetworkSettings.Networks[network];
+      if (!endpoint?.IPAddress) continue;
+      addresses.add(endpoint.IPAddress);
+      if (network === 'bridge') continue; // the default network has no names
+      const service = other.Labels['com.docker.compose.service'];
+      const known = [...other.Names.map((name) => name.replace(/^\//, '')), ...(endpoint.Aliases ?? [])];
+      for (const name of service ? [...known, service] : known) {
+        const set = names.get(name.toLowerCase()) ?? new Set();
+        names.set(name.toLowerCase(), set.add(endpoint.IPAddress));
+      }
+    }
+  }
+  const table = Object.fromEntries([...names].map(([name, set]) => [name, [...set]]));
+  return { addresses: [...addresses].sort(), names: table };
+}
+
+/** Calls `onChange` whenever containers come to or leave a network, until `signal` aborts. */
+export async function watchSiblings(
+  docker: Dockerode,
+  signal: AbortSignal,
+  onChange: () => void,
+): Promise<void> {
+  const events = (await docker.getEvents({
+    filters: { type: ['network'], event: ['connect', 'disconnect'] },
+    abortSignal: signal,
+  })) as NodeJS.ReadableStream & { destroy(): void };
+  events.on('data', onChange);
+  events.on('error', () => {}); // the session's end, or Docker's, which others notice
+  signal.addEventListener('abort', () => events.destroy(), { once: true });
+}

@@ -1,0 +1,38 @@
+/** Errors that a user is meant to see: one line, a stable code, and a hint to paste. Anything else is a bug. */
+
+/** What tp itself exits with when it fails, as `docker run` does for its own failures. */
+export const OWN_FAILURE = 125;
+
+export class TpError extends Error {
+  override name = 'TpError';
+  /** Stable, for scripts and searches: TP_… */
+  readonly code: string;
+  readonly exitCode: number;
+  /** What to do about it, ready to paste. */
+  readonly hint: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: { hint?: string; exitCode?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.exitCode = options.exitCode ?? OWN_FAILURE;
+    this.hint = options.hint;
+  }
+}
+
+/** The person asked to stop (Ctrl-C); not a failure to report. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+}
+
+/** What to print for an error: one line and the hint where it is expected, the stack where it is a bug. */
+export function describeError(error: unknown): string {
+  if (error instanceof TpError) {
+    const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
+    return `tp: ${error.message} [${error.code}]${hint}`;
+  }
+  return `tp: this is a bug in tp: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}

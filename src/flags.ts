@@ -1,0 +1,62 @@
+import { Option } from 'commander';
+
+/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and (later) completion use this. */
+export interface DockerRunFlags {
+  namespace?: string;
+  context?: string;
+  workload?: string | false;
+  container?: string;
+  inbound: boolean;
+  service: string[];
+  fallback: boolean;
+  skipInit: boolean;
+  withoutContainer: string[];
+  dropLabel: string[];
+  port: string[];
+  localCidr: string[];
+  networkImage?: string;
+  proxyImage?: string;
+  dryRun: boolean;
+  output?: 'yaml';
+}
+
+const several = (value: string, before: string[]): string[] => [...before, value];
+const list = (flags: string, description: string) =>
+  new Option(flags, description).argParser(several).default([], 'none');
+
+/** Flags of every command that works in a namespace. */
+export const CLUSTER_FLAGS: readonly Option[] = [
+  new Option('-n, --namespace <name>', "the namespace (the context's own)"),
+  new Option('--context <name>', 'the kubeconfig context (the current one)'),
+];
+
+export const DOCKER_RUN_FLAGS: readonly Option[] = [
+  ...CLUSTER_FLAGS,
+  new Option('--workload <kind/name>', 'the workload to stand in for (the one that runs the image)'),
+  new Option('--no-workload', 'stand in for none: a pod of our own, with DNS and outbound traffic'),
+  new Option('--container <name>', "which of the pod's containers"),
+  new Option('--no-inbound', 'take no traffic: environment, DNS and outbound only'),
+  list('--service <name>', 'take this Service over too, although it is not by default (repeatable)'),
+  new Option('--no-fallback', 'do not forward to the original pods when nobody answers here'),
+  new Option('--skip-init', "leave out the pod's init containers, such as migrations").default(false),
+  list(
+    '--without-container <name>',
+    'leave out this sidecar, such as one that consumes a queue (repeatable)',
+  ),
+  list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
+  list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
+  list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
+  new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
+  new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
+  new Option('--dry-run', 'print the plan and change nothing').default(false),
+  new Option('-o, --output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
+];
+
+/** The flags' names as they are written, with whether each takes a value. */
+export function flagNames(options: readonly Option[]): Map<string, boolean> {
+  const names = new Map<string, boolean>();
+  for (const option of options) {
+    for (const name of [option.short, option.long]) if (name) names.set(name, option.required);
+  }
+  return names;
+}

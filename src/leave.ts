@@ -1,0 +1,63 @@
+import type Dockerode from 'dockerode';
+import { type Cluster, connectCluster } from './cluster/client.ts';
+import { deleteObjects, giveBackServices, listSessions } from './cluster/objects.ts';
+import { removeSession, sessionContainers } from './docker/session-containers.ts';
+import { CONTEXT, mayLive, NAMESPACE, OWNER, type Owner, ownOwner, readOwner } from './labels.ts';
+import type { Progress } from './progress.ts';
+
+/** What is left of a session, in Docker, in the cluster, or in both. */
+export interface Remains {
+  session: string;
+  owner: Owner | undefined;
+  /** Where its objects are, if Docker's labels say so; else the namespace at hand. */
+  place: { context: string; namespace: string };
+}
+
+/** All sessions that left a trace in Docker or in the namespace. Throws TpError. */
+export async function findSessions(docker: Dockerode, cluster: Cluster): Promise<Remains[]> {
+  const [containers, objects] = await Promise.all([sessionContainers(docker), listSessions(cluster)]);
+  const { context, namespace } = cluster;
+  const remains = new Map<string, Remains>();
+  for (const [session, labels] of containers) {
+    const place = { context: labels[CONTEXT] ?? context, namespace: labels[NAMESPACE] ?? namespace };
+    remains.set(session, { session, owner: readOwner(labels[OWNER]), place });
+  }
+  for (const [session, annotations] of objects) {
+    const owner = readOwner(annotations[OWNER]) ?? remains.get(session)?.owner;
+    remains.set(session, { session, owner, place: { context, namespace } });
+  }
+  return [...remains.values()];
+}
+
+/** Pods of a dead session have this long (s) to finish what they serve. */
+const GRACE_SECONDS = 3;
+
+/** Undoes a session completely: the Services first. May be interrupted and done again. Throws TpError. */
+export async function leaveSession(docker: Dockerode, cluster: Cluster, remains: Remains): Promise<void> {
+  const { session, place } = remains;
+  const here = place.context === cluster.context && place.namespace === cluster.namespace;
+  const there = here ? cluster : connectCluster(place);
+  await giveBackServices(there, session);
+  await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
+}
+
+/** Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. */
+export async function clearDeadSessions(
+  docker: Dockerode,
+  cluster: Cluster,
+  progress: Progress,
+): Promise<void> {
+  const { machine } = ownOwner();
+  const dead = (await findSessions(docker, cluster)).filter(
+    ({ owner }) => owner?.machine === machine && !mayLive(owner),
+  );
+  for (const remains of dead) {
+    try {
+      await progress.step(`clearing up after session ${remains.session}, which died`, () =>
+        leaveSession(docker, cluster, remains),
+      );
+    } catch (error) {
+      progress.warn(`session ${remains.session} cannot be undone now: ${(error as Error).message}`);
+    }
+  }
+}

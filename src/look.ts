@@ -1,0 +1,57 @@
+import type Dockerode from 'dockerode';
+import type { Cluster } from './cluster/client.ts';
+import { adviseOn, checkRights } from './cluster/preflight.ts';
+import { findServices, type ServiceView } from './cluster/services.ts';
+import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
+import { checkDraft, type Draft, draftContainer } from './docker/draft.ts';
+import { clientFlags } from './docker/user-container.ts';
+import type { DockerRunRequest } from './session.ts';
+import { together } from './together.ts';
+
+/** What is there, before anything is changed. */
+export interface Findings {
+  draft: Draft;
+  target: Target | undefined;
+  services: ServiceView[];
+  advice: string[];
+}
+
+/** Looks at the laptop and the cluster side by side. Throws TpError for what cannot work. */
+export async function look(
+  docker: Dockerode,
+  cluster: Cluster,
+  request: DockerRunRequest,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Findings> {
+  const [draft, rest] = await together<[Draft, Omit<Findings, 'draft'>]>(
+    signal,
+    async (either) => {
+      const run = {
+        flags: clientFlags(request.flags).create,
+        image: request.image,
+        command: request.command,
+      };
+      const found = await draftContainer(docker, run, labels, either);
+      checkDraft(found);
+      return found;
+    },
+    async () => await lookAtCluster(cluster, request),
+  );
+  return { draft, ...rest };
+}
+
+async function lookAtCluster(cluster: Cluster, request: DockerRunRequest): Promise<Omit<Findings, 'draft'>> {
+  const { image, own } = request;
+  const rights = checkRights(cluster);
+  rights.catch(() => {}); // awaited below; a missing workload is the better error
+  if (own.workload === false) {
+    await rights;
+    return { target: undefined, services: [], advice: [] };
+  }
+  const { workload, container } = own;
+  const target = chooseTarget(await listWorkloads(cluster), { image, workload, container });
+  const services = await findServices(cluster, target);
+  const [advice] = await Promise.all([adviseOn(cluster, target, services, own.service), rights]);
+  return { target, services, advice };
+}

@@ -1,0 +1,37 @@
+import { stringify } from 'yaml';
+import { takePatch } from './cluster/takeover.ts';
+import type { SessionPlan } from './plan.ts';
+
+/** The plan for a person. */
+export function describePlan(plan: SessionPlan, place: { context: string; namespace: string }): string[] {
+  const lines = [`context ${place.context}, namespace ${place.namespace}`];
+  lines.push(
+    plan.workload ? `${plan.image} stands in for ${plan.workload}` : `${plan.image} runs in a pod of its own`,
+  );
+  for (const { pod, process } of plan.ports) {
+    lines.push(`port ${pod} of the pod is answered by port ${process} of the process`);
+  }
+  for (const { name, ports } of plan.services) {
+    const list = ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
+    lines.push(`Service ${name} (${list}) is switched when the process listens`);
+  }
+  if (plan.ports.length > 0) {
+    lines.push(
+      plan.fallback ? 'the original pods answer whenever this does not' : 'nobody answers when this does not',
+    );
+  }
+  return [...lines, ...plan.notes];
+}
+
+/** The exact objects and patches, as YAML documents. */
+export function planAsYaml(plan: SessionPlan): string {
+  const { configMap, shadow, deployment } = plan.objects;
+  const patches = plan.services.map(({ name }) => ({
+    patch: `service/${name}`,
+    merge: takePatch(plan.session),
+  }));
+  return [configMap, shadow, deployment, ...patches]
+    .filter((each) => each !== undefined)
+    .map((each) => stringify(each, { lineWidth: 0 }))
+    .join('---\n');
+}

@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { PROXY_BUNDLE, PROXY_CONFIG, type ProxyConfig } from '../images/proxy/config.ts';
+import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
+import { cloneDeployment, emptiedVolumes } from './cluster/clone.ts';
+import { environmentOrder } from './cluster/clone-environment.ts';
+import type { SessionObjects } from './cluster/objects.ts';
+import type { ServiceView } from './cluster/services.ts';
+import type { Target } from './cluster/workload.ts';
+import { TpError } from './errors.ts';
+import type { DockerRunFlags } from './flags.ts';
+import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
+
+/** What a session will do, decided before anything is changed. Pure but for reading the proxy's bundle. */
+export interface SessionPlan {
+  session: string;
+  image: string;
+  /** As people name it: deployment/servicename, or undefined with --no-workload. */
+  workload: string | undefined;
+  container: string;
+  ports: { pod: number; process: number }[];
+  services: ServiceView[];
+  fallback: boolean;
+  tunnelPort: number;
+  objects: SessionObjects;
+  /** What is worth knowing of the clone, a line each. */
+  notes: string[];
+}
+
+export interface PlanInput {
+  session: string;
+  /** SHA-256 of the session's token, hex. */
+  tokenSha256: string;
+  namespace: string;
+  image: string;
+  flags: DockerRunFlags;
+  target: Target | undefined;
+  services: readonly ServiceView[];
+  owner: Owner;
+}
+
+/** A connection waits this long (ms) for a process that has listened before and restarts. */
+const WAIT_READY_MS = 15_000;
+
+/** The proxy's own two ports are the first two of this range that the pod does not use. */
+const OWN_PORTS_FROM = 47_470;
+
+/** Throws TpError for flags that contradict each other or name what is not there. */
+export function planSession(input: PlanInput): SessionPlan {
+  const { session, flags, target, namespace } = input;
+  const inbound = flags.inbound && target !== undefined;
+  const services = inbound ? takenServices(input.services, flags.service) : [];
+  const held = services.find(({ heldBy }) => heldBy !== undefined);
+  if (held) {
+    throw new TpError('TP_HELD', `Service ${held.name} is held by the session ${held.heldBy}`, {
+      hint: `tp leave ${held.heldBy}\n--no-inbound to work beside it without its traffic`,
+    });
+  }
+  const ports = inbound && target ? portMappings(target, services, flags.port) : [];
+  const stand = target ?? ownPod();
+  checkNames(stand, flags);
+  const [tunnelPort, healthPort] = ownPorts(stand, ports);
+  const name = `tp-${stand.workload.name.slice(0, 40).replace(/[-.]+$/, '')}-${session}`;
+  const fallback = flags.fallback && ports.length > 0;
+  const config: ProxyConfig = {
+    session,
+    tokenSha256: input.tokenSha256,
+    tunnelPort,
+    healthPort,
+    ports: ports.map(({ pod }) => pod),
+    ...(fallback ? { fallback: { service: name, namespace } } : {}),
+    waitReadyMs: WAIT_READY_MS,
+    environment: environmentOrder(stand.container),
+  };
+  const workload = target && `${target.workload.kind}/${target.workload.name}`;
+  const annotations = { [OWNER]: JSON.stringify(input.owner), ...(workload ? { [WORKLOAD]: workload } : {}) };
+  const metadata = { name, labels: { [SESSION]: session }, annotations };
+  const deployment = cloneDeployment(stand, {
+    session,
+    name,
+    configMap: name,
+    image: flags.proxyImage ?? NODE_IMAGE,
+    ports: config.ports,
+    healthPort,
+    annotations,
+    skipInit: flags.skipInit,
+    withoutContainers: flags.withoutContainer,
+    // Without inbound traffic no Service may find the pod.
+    dropLabels: inbound
+      ? flags.dropLabel
+      : [...flags.dropLabel, ...input.services.flatMap(({ selects }) => selects)],
+  });
+  return {
+    session,
+    image: input.image,
+    workload,
+    container: stand.container.name,
+    ports,
+    services,
+    fallback,
+    tunnelPort,
+    notes: target ? cloneNotes(target, flags) : [],
+    objects: {
+      deployment,
+      configMap: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata,
+        data: { [PROXY_BUNDLE]: readFileSync(PROXY_ASSET, 'utf8'), [PROXY_CONFIG]: JSON.stringify(config) },
+      },
+      shadow: fallback
+        ? {
+            apiVersion: 'v1',
+            kind: 'Service',
+            metadata,
+            spec: { clusterIP: 'None', selector: stand.workload.selector.matchLabels ?? {} },
+          }
+        : undefined,
+    },
+  };
+}
+
+/** The hash of a token that the cluster may know. */
+export const hashOf = (token: Buffer): string => createHash('sha256').update(token).digest('hex');
+
+function takenServices(services: readonly ServiceView[], named: readonly string[]): ServiceView[] {
+  for (const name of named) {
+    const service = services.find((each) => each.name === name);
+    if (service && service.ports.length > 0) continue;
+    const known = services.map((each) => `--service ${each.name}`).join('\n');
+    const why = service ? (service.notByDefault ?? '') : 'no such Service selects this workload';
+    throw new TpError('TP_NO_SERVICE', `--service ${name}: ${why}`, {
+      hint: known || 'kubectl get services',
+    });
+  }
+  return services.filter(({ name, notByDefault }) => named.includes(name) || notByDefault === undefined);
+}
+
+function portMappings(
+  target: Target,
+  services: readonly ServiceView[],
+  wanted: readonly string[],
+): SessionPlan['ports'] {
+  const declared = (target.container.ports ?? [])
+    .filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
+    .map(({ containerPort }) => containerPort);
+  const mapped = new Map<number, number>();
+  for (const pod of [...declared, ...services.flatMap(({ ports }) => ports.map(({ pod }) => pod))])
+    mapped.set(pod, pod);
+  for (const text of wanted) {
+    const [, process, pod] = /^(\d{1,5}):(\d{1,5})$/.exec(text)?.map(Number) ?? [];
+    if (!process || !pod || process > 65_535 || pod > 65_535) {
+      throw new TpError('TP_BAD_PORT', `--port ${text}: not PROCESS:POD, two ports`, {
+        hint: '--port 3000:8080',
+      });
+    }
+    mapped.set(pod, process);
+  }
+  return [...mapped].map(([pod, process]) => ({ pod, process }));
+}
+
+function checkNames({ workload, container }: Target, flags: DockerRunFlags): void {
+  const spec = workload.template.spec;
+  const names = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name }) => name);
+  for (const name of flags.withoutContainer) {
+    if (names.includes(name) && name !== container.name) continue;
+    const others = names
+      .filter((each) => each !== container.name)
+      .map((each) => `--without-container ${each}`);
+    throw new TpError('TP_NO_CONTAINER', `--without-container ${name}: not a sidecar of this pod`, {
+      hint: others.join('\n') || 'the pod has no other containers',
+    });
+  }
+}
+
+function ownPorts({ workload }: Target, ports: SessionPlan['ports']): [number, number] {
+  const { containers = [], initContainers = [] } = workload.template.spec ?? {};
+  const declared = [...containers, ...initContainers].flatMap((each) => each.ports ?? []);
+  const used = new Set([
+    ...declared.map(({ containerPort }) => containerPort),
+    ...ports.map(({ pod }) => pod),
+  ]);
+  const free: number[] = [];
+  for (let port = OWN_PORTS_FROM; free.length < 2; port++) if (!used.has(port)) free.push(port);
+  return free as [number, number];
+}
+
+/** What --no-workload runs: nothing but the proxy, with the namespace's default service account. */
+function ownPod(): Target {
+  const container = { name: 'tp' };
+  const template = { spec: { containers: [container] } };
+  const workload = {
+    kind: 'deployment',
+    name: 'alone',
+    uid: '',
+    selector: {},
+    template,
+    replicas: 0,
+    claims: [],
+  } as const;
+  return { workload: { ...workload, claims: [] }, container };
+}
+
+function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
+  const { initContainers = [], containers = [] } = target.workload.template.spec ?? {};
+  const run = initContainers.filter(({ restartPolicy }) => restartPolicy !== 'Always' && !flags.skipInit);
+  const sidecars = containers
+    .map(({ name }) => name)
+    .filter((name) => name !== target.container.name && !flags.withoutContainer.includes(name));
+  const emptied = emptiedVolumes(target);
+  return [
+    ...run.map(
+      ({ name }) => `init container ${name} runs again in the proxy's pod; --skip-init leaves it out`,
+    ),
+    ...sidecars.map(
+      (name) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
+    ),
+    ...emptied.map((name) => `volume ${name} is empty there: it belongs to one pod or one node`),
+  ];
+}

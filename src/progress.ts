@@ -1,0 +1,115 @@
+/** What tp says while it works: to stderr, as stdout belongs to the user's container. */
+
+/** How often a step that waits is drawn again on a terminal (ms). */
+const REDRAW_MS = 100;
+
+/** A step that takes less (ms) is not worth a line in a pipe. */
+const QUIET_MS = 1_000;
+
+export interface Step {
+  /** Names what the step waits for now. */
+  waitingFor(what: string): void;
+  done(result?: string): void;
+}
+
+export class Progress {
+  readonly #out: NodeJS.WriteStream;
+  readonly #terminal: boolean;
+  readonly #colour: boolean;
+  readonly #open = new Map<string, { since: number; detail: string }>();
+  #drawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #silent = false;
+  #newline = '\n';
+
+  constructor(out: NodeJS.WriteStream = process.stderr, env: NodeJS.ProcessEnv = process.env) {
+    this.#out = out;
+    this.#terminal = out.isTTY === true && env.TERM !== 'dumb';
+    this.#colour = this.#terminal && !env.NO_COLOR;
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    this.#erase();
+    this.#out.write(`${this.#paint('36', 'tp')} ${line}${this.#newline}`);
+    this.#draw();
+  }
+
+  warn(line: string): void {
+    this.say(`${this.#paint('33', 'warning:')} ${line}`);
+  }
+
+  /** Runs one step of the work; on a terminal it is shown while it waits, in a pipe once it took long enough to matter. */
+  async step<T>(name: string, work: (step: { waitingFor(what: string): void }) => Promise<T>): Promise<T> {
+    const entry = { since: performance.now(), detail: '' };
+    this.#open.set(name, entry);
+    this.#timer ??= setInterval(() => this.#redraw(), REDRAW_MS).unref();
+    const waitingFor = (what: string) => {
+      if (entry.detail === what) return;
+      entry.detail = what;
+      if (!this.#terminal && !this.#silent) this.#out.write(`tp ${name}: ${what}\n`);
+    };
+    try {
+      const result = await work({ waitingFor });
+      const took = performance.now() - entry.since;
+      this.#close(name);
+      if (this.#terminal || took >= QUIET_MS)
+        this.say(`${this.#paint('32', '✓')} ${name} (${seconds(took)})`);
+      return result;
+    } catch (error) {
+      this.#close(name);
+      throw error;
+    }
+  }
+
+  /**
+   * The user's container owns the terminal from now on: only whole lines are written, nothing is redrawn.
+   * `raw` is whether it has put the terminal into raw mode, where a line needs its carriage return.
+   */
+  yieldTerminal(raw: boolean): void {
+    this.#erase();
+    this.#silent = true;
+    if (raw) this.#newline = '\r\n';
+  }
+
+  /** The container has ended: the terminal is ours again. */
+  takeTerminal(): void {
+    this.#silent = false;
+    this.#newline = '\n';
+  }
+
+  #close(name: string): void {
+    this.#erase();
+    this.#open.delete(name);
+    if (this.#open.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #redraw(): void {
+    this.#erase();
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (!this.#terminal || this.#silent) return;
+    const width = this.#out.columns || 80;
+    for (const [name, { since, detail }] of this.#open) {
+      const waited = seconds(performance.now() - since);
+      const line = `… ${name}${detail ? `: ${detail}` : ''} (${waited})`;
+      this.#out.write(`${line.slice(0, width - 1)}\n`);
+      this.#drawn++;
+    }
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) this.#out.write(`\x1b[${this.#drawn}A\x1b[0J`);
+    this.#drawn = 0;
+  }
+
+  #paint(code: string, text: string): string {
+    return this.#colour ? `\x1b[${code}m${text}\x1b[0m` : text;
+  }
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,67 @@
+import type { Cluster } from './cluster/client.ts';
+import type { ServiceView } from './cluster/services.ts';
+import { takeService } from './cluster/takeover.ts';
+import type { SessionPlan } from './plan.ts';
+
+/** A process that listens only where nobody asks is told so after this long (ms): it may still open another port. */
+const ELSEWHERE_AFTER_MS = 1_200;
+
+export interface TakeoverOptions {
+  plan: SessionPlan;
+  cluster: Cluster;
+  /** Resolves when the proxy's pod is ready; no Service is switched to one that is not. */
+  ready(): Promise<unknown>;
+  onSwitched(service: ServiceView): void;
+  onElsewhere(line: string): void;
+  onFailed(error: unknown): void;
+}
+
+/** Switches each Service when the user's process listens on the first of its ports, so a slow start breaks nothing. */
+export class Takeover {
+  readonly #options: TakeoverOptions;
+  readonly #begun = new Set<string>();
+  #elsewhere: NodeJS.Timeout | undefined;
+  #said = '';
+
+  constructor(options: TakeoverOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the ports that the process listens on now. */
+  listening(ports: readonly number[]): void {
+    const { plan } = this.#options;
+    const processPort = (pod: number) => plan.ports.find((mapping) => mapping.pod === pod)?.process ?? pod;
+    for (const service of plan.services) {
+      if (this.#begun.has(service.name)) continue;
+      if (!service.ports.some(({ pod }) => ports.includes(processPort(pod)))) continue;
+      this.#begun.add(service.name);
+      this.#take(service).catch(this.#options.onFailed);
+    }
+    this.#watchElsewhere(ports);
+  }
+
+  stop(): void {
+    clearTimeout(this.#elsewhere);
+  }
+
+  async #take(service: ServiceView): Promise<void> {
+    const { plan, cluster, ready, onSwitched } = this.#options;
+    await ready();
+    await takeService(cluster, service.name, plan.session);
+    onSwitched(service);
+  }
+
+  #watchElsewhere(ports: readonly number[]): void {
+    clearTimeout(this.#elsewhere);
+    const wanted = this.#options.plan.ports;
+    if (wanted.length === 0 || ports.length === 0 || wanted.some(({ process }) => ports.includes(process)))
+      return;
+    const [mapping] = wanted;
+    const line = `listening on ${ports.join(', ')}, Service wants ${wanted.map(({ process }) => process).join(' or ')}: add --port ${ports[0]}:${mapping?.pod}`;
+    if (line === this.#said) return;
+    this.#elsewhere = setTimeout(() => {
+      this.#said = line;
+      this.#options.onElsewhere(line);
+    }, ELSEWHERE_AFTER_MS);
+  }
+}

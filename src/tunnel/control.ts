@@ -1,0 +1,38 @@
+/** What the CLI asks the proxy, and what the proxy tells it: messages on `call` and `events` streams. */
+
+/** Where a session stands, as the CLI tells the proxy. */
+export type Phase =
+  /** The user's process runs or will run: connections wait for it while it restarts. */
+  | 'running'
+  /** The user's process has ended: connections go to the original pods at once. */
+  | 'ended'
+  /** The Services are given back: the pod ends as soon as its connections do. */
+  | 'leaving';
+
+export type Call =
+  | { call: 'describe' }
+  /** Dials the original pods once on each port. */
+  | { call: 'probe'; ports: number[] }
+  | { call: 'phase'; phase: Phase };
+
+/** The pod as the user's container shall see it. */
+export interface PodView {
+  environment: Record<string, string>;
+  hostname: string;
+  addresses: string[];
+  resolvConf: string;
+}
+
+/** For each port, undefined where an original pod accepted, else why not. */
+export type ProbeResult = { port: number; failure?: string }[];
+
+/** The proxy's answer: a result, or why there is none. */
+export type Answer<T> = { result: T } | { error: string };
+
+export type ProxyEvent =
+  /** A connection from the cluster was answered by the laptop: told for the first of a session. */
+  | { event: 'answered'; port: number; peer: string }
+  /** The agent's tunnel to this pod came or went. */
+  | { event: 'agent'; attached: boolean }
+  /** Something that a person should know, in one line. */
+  | { event: 'warning'; message: string };

@@ -1,0 +1,39 @@
+import { CloseCode, TunnelError } from './errors.ts';
+
+/** What a stream is opened for: the JSON payload of its `open` frame. The table is in docs/protocol.md. */
+export type StreamRequest =
+  /** Agent to proxy: dial this address from the pod; accepted when the peer accepted. */
+  | { kind: 'tcp'; host: string; port: number }
+  /** Agent to proxy: one UDP socket in the pod; both ways carry datagrams (datagram.ts). */
+  | { kind: 'udp' }
+  /** Agent to proxy: messages (message.ts) that say which ports of the pod the user's process listens on. */
+  | { kind: 'listeners' }
+  /** Proxy to agent: a connection that reached the pod; accepted when the user's process accepted. */
+  | { kind: 'inbound'; port: number; peer: { address: string; port: number } }
+  /** CLI to proxy: one question, one answer, as messages; see control.ts. */
+  | { kind: 'call' }
+  /** CLI to proxy: messages about what happens in the pod, until either side ends. */
+  | { kind: 'events' };
+
+export const encodeRequest = (request: StreamRequest): Buffer => Buffer.from(JSON.stringify(request));
+
+const isPort = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65536;
+
+/** Reads a peer's request. Throws TunnelError (protocolError) when it is none. */
+export function decodeRequest(payload: Buffer): StreamRequest {
+  let value: Partial<Record<string, unknown>>;
+  try {
+    value = JSON.parse(payload.toString('utf8')) ?? {};
+  } catch {
+    throw new TunnelError(CloseCode.protocolError, 'a request that is not JSON');
+  }
+  const { kind, host, port } = value;
+  const peer = value.peer as { address?: unknown; port?: unknown } | undefined;
+  if (kind === 'udp' || kind === 'listeners' || kind === 'call' || kind === 'events') return { kind };
+  if (kind === 'tcp' && typeof host === 'string' && isPort(port)) return { kind, host, port };
+  if (kind === 'inbound' && isPort(port) && typeof peer?.address === 'string' && isPort(peer.port)) {
+    return { kind, port, peer: { address: peer.address, port: peer.port } };
+  }
+  throw new TunnelError(CloseCode.protocolError, `an unknown request: ${JSON.stringify(kind)?.slice(0, 40)}`);
+}

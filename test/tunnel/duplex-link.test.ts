@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { after, before, describe, it } from 'node:test';
+import { duplexLink } from '../../src/tunnel/duplex-link.ts';
+import { CloseCode } from '../../src/tunnel/errors.ts';
+import { CLOSE_GRACE_MS } from '../../src/tunnel/limits.ts';
+import { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { pattern, read } from './bytes.ts';
+import { ScriptedClock } from './clock.ts';
+
+const server = createServer({ allowHalfOpen: true, noDelay: true });
+
+/** Two ends of a TCP connection; none ends by itself because the other did. */
+async function socketPair(): Promise<[Socket, Socket]> {
+  const { port } = server.address() as { port: number };
+  const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  const [[far]] = (await Promise.all([once(server, 'connection'), once(near, 'connect')])) as [
+    [Socket],
+    unknown,
+  ];
+  return [near, far];
+}
+
+before(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+after(() => server.close());
+
+describe('a link over a socket', () => {
+  it('carries a session both ways, and its end', async () => {
+    const [near, far] = await socketPair();
+    const ended: unknown[] = [];
+    const closing = Promise.all([once(near, 'close'), once(far, 'close')]);
+    const proxy = new Tunnel({
+      link: duplexLink(far),
+      role: 'proxy',
+      dialled: false,
+      onStream(stream) {
+        stream.accept();
+        stream.pipe(stream);
+      },
+      onClosed: (error) => ended.push(error),
+    });
+    const agent = new Tunnel({
+      link: duplexLink(near),
+      role: 'agent',
+      dialled: true,
+      session: 'test',
+      onClosed: (error) => ended.push(error),
+    });
+    await Promise.all([agent.ready, proxy.ready]);
+    const stream = agent.open(Buffer.from('{}'));
+    const seen = read(stream);
+    stream.end(pattern(3_000_000));
+    await once(stream, 'close');
+    assert.ok(seen.bytes.equals(pattern(3_000_000)));
+    agent.close();
+    await closing;
+    assert.deepEqual(ended, [undefined, undefined]);
+  });
+
+  it('delivers the reason of a close to a peer that is still sending', async () => {
+    const [near, far] = await socketPair();
+    const link = duplexLink(near);
+    const received: Buffer[] = [];
+    far.on('data', (chunk: Buffer) => received.push(chunk));
+    far.on('error', () => {});
+    far.write(pattern(1_000_000));
+    link.send([Buffer.from('good'), Buffer.from('bye')]);
+    link.close();
+    await once(far, 'end');
+    far.write(pattern(1_000_000)); // no RST comes back for it
+    await new Promise((resolve) => far.write('x', resolve));
+    assert.equal(Buffer.concat(received).toString(), 'goodbye');
+    assert.equal(near.destroyed, false);
+    far.end();
+    await once(near, 'close');
+  });
+
+  it('asks for no more when the peer does not read, and then for more', async () => {
+    const [near, far] = await socketPair();
+    const link = duplexLink(near);
+    let drained = 0;
+    link.onDrained = () => drained++;
+    far.pause();
+    let sent = 0;
+    while (link.send([pattern(65_536)])) sent += 65_536;
+    sent += 65_536;
+    assert.ok(sent <= 16 * 1024 * 1024, `${sent}`);
+    assert.equal(drained, 0);
+    let read = 0;
+    far.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+    });
+    far.resume();
+    while (drained === 0) await once(near, 'drain');
+    link.close();
+    await once(far, 'end');
+    assert.equal(read, sent);
+    far.end();
+    await once(near, 'close');
+  });
+
+  it('says once that it closed, and with what', async () => {
+    const [near, far] = await socketPair();
+    const link = duplexLink(near);
+    const closed: (Error | undefined)[] = [];
+    link.onClosed = (cause) => closed.push(cause);
+    const cause = new Error('unplugged');
+    const gone = new Promise((resolve) => near.once('close', resolve));
+    near.destroy(cause);
+    await gone;
+    link.close();
+    assert.equal(link.send([Buffer.from('late')]), true);
+    assert.deepEqual(closed, [cause]);
+    far.destroy();
+  });
+
+  it('closes when the peer ends', async () => {
+    const [near, far] = await socketPair();
+    const link = duplexLink(near);
+    const closed = new Promise((resolve) => {
+      link.onClosed = resolve;
+    });
+    far.end();
+    assert.equal(await closed, undefined);
+    far.destroy();
+  });
+
+  it('ends a session when the other process dies', async () => {
+    const [near, far] = await socketPair();
+    const ended = new Promise<unknown>((resolve) => {
+      new Tunnel({
+        link: duplexLink(near),
+        role: 'agent',
+        dialled: true,
+        session: 'test',
+        onClosed: resolve,
+      });
+    });
+    far.resetAndDestroy();
+    assert.equal(((await ended) as { code: number }).code, CloseCode.linkLost);
+  });
+});
+
+describe('a link that is closed', () => {
+  /** A stream whose peer takes nothing and says nothing. */
+  const stuck = () => new Duplex({ read() {}, write() {}, highWaterMark: 1 });
+
+  it('is cut when the peer neither takes what was sent nor closes in turn', async () => {
+    const clock = new ScriptedClock();
+    const duplex = stuck();
+    const link = duplexLink(duplex, clock);
+    const closed = new Promise((resolve) => {
+      link.onClosed = resolve;
+    });
+    assert.equal(link.send([Buffer.from('never taken')]), false);
+    link.close();
+    clock.advance(CLOSE_GRACE_MS - 1);
+    assert.equal(duplex.destroyed, false);
+    clock.advance(1);
+    assert.equal(duplex.destroyed, true);
+    assert.equal(await closed, undefined);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('leaves no timer once it has closed', async () => {
+    const clock = new ScriptedClock();
+    const [near, far] = await socketPair();
+    const link = duplexLink(near, clock);
+    far.on('end', () => far.end()).resume();
+    const closed = new Promise((resolve) => {
+      link.onClosed = resolve;
+    });
+    link.close();
+    link.close();
+    assert.equal(clock.pending, 1);
+    await closed;
+    assert.equal(clock.pending, 0);
+  });
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { FrameDecoder } from '../../src/tunnel/decode.ts';
+import { TunnelError } from '../../src/tunnel/errors.ts';
+import { FrameType, HEADER_BYTES } from '../../src/tunnel/frame.ts';
+import { SESSION_WINDOW_BYTES } from '../../src/tunnel/limits.ts';
+import type { Link } from '../../src/tunnel/link.ts';
+import { Outbox } from '../../src/tunnel/outbox.ts';
+
+/** An outbox that has started, with everything that it sent. */
+function outbox(firstSequence?: number) {
+  const sent: Buffer[] = [];
+  const link: Link = {
+    send(buffers) {
+      sent.push(...buffers);
+      return true;
+    },
+    close() {},
+    onBytes() {},
+    onDrained() {},
+    onClosed() {},
+  };
+  const box = new Outbox(link, firstSequence);
+  box.start();
+  return { box, sequences: () => [...new FrameDecoder().push(Buffer.concat(sent))].map((f) => f.sequence) };
+}
+
+const REQUEST = Buffer.alloc(2000);
+const FRAMES_IN_WINDOW = Math.ceil(SESSION_WINDOW_BYTES / (HEADER_BYTES + REQUEST.length));
+
+describe('the outbox', () => {
+  it('numbers frames across 2^32, and takes acknowledgements on both sides of it', () => {
+    const { box, sequences } = outbox(0xffff_fffe);
+    for (let count = 0; count < 4; count++) box.control(FrameType.open, 1, REQUEST);
+    assert.deepEqual(sequences(), [0xffff_fffe, 0xffff_ffff, 0, 1]);
+    for (const expected of [0xffff_fffe, 0xffff_ffff, 0, 1, 2]) box.acknowledged(expected);
+    assert.throws(() => box.acknowledged(1), TunnelError);
+  });
+
+  it('rejects an acknowledgement across 2^32 of what was never sent, or was acknowledged before', () => {
+    for (const expected of [0xffff_fffd, 3, 0x8000_0000]) {
+      const { box } = outbox(0xffff_fffe);
+      for (let count = 0; count < 4; count++) box.control(FrameType.open, 1, REQUEST);
+      assert.throws(() => box.acknowledged(expected), TunnelError);
+    }
+  });
+
+  it('has as much on its way as the window allows, wherever the numbers start and acknowledgements fall', () => {
+    const steps = fc.array(fc.integer({ min: 0, max: FRAMES_IN_WINDOW }), { maxLength: 8 });
+    fc.assert(
+      fc.property(fc.integer({ min: 0xffff_f000, max: 0xffff_ffff }), steps, (first, acknowledged) => {
+        const { box, sequences } = outbox(first);
+        for (let count = 0; count < 20_000; count++) box.control(FrameType.open, 1, REQUEST);
+        let expected = first;
+        let received = 0;
+        for (const count of acknowledged) {
+          assert.equal(sequences().length, received + FRAMES_IN_WINDOW);
+          received += count;
+          expected = (expected + count) >>> 0;
+          box.acknowledged(expected);
+        }
+        assert.ok(sequences().every((sequence, at) => sequence === (first + at) >>> 0));
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it('sends nothing numbered before it is started, and nothing at all after it was closed', () => {
+    const sent: number[] = [];
+    const link: Link = {
+      send(buffers) {
+        sent.push(buffers[0]?.readUInt8(0) ?? 0);
+        return true;
+      },
+      close() {},
+      onBytes() {},
+      onDrained() {},
+      onClosed() {},
+    };
+    const box = new Outbox(link);
+    box.control(FrameType.open, 1, REQUEST);
+    box.urgent(FrameType.hello, Buffer.alloc(4));
+    assert.deepEqual(sent, [FrameType.hello]);
+    box.start();
+    assert.deepEqual(sent, [FrameType.hello, FrameType.open]);
+    box.close(Buffer.alloc(2));
+    box.urgent(FrameType.ping, Buffer.alloc(8));
+    box.control(FrameType.open, 3, REQUEST);
+    box.close(Buffer.alloc(2));
+    box.drained();
+    assert.deepEqual(sent, [FrameType.hello, FrameType.open, FrameType.close]);
+  });
+});
