@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { type Cluster, connectCluster } from './cluster/client.ts';
 import { deleteObjects, giveBackServices, listSessions } from './cluster/objects.ts';
+import { removeLinkDirectory } from './docker/link-directory.ts';
 import { removeSession, sessionContainers } from './docker/session-containers.ts';
 import { CONTEXT, mayLive, NAMESPACE, OWNER, type Owner, ownOwner, readOwner } from './labels.ts';
 import type { Progress } from './progress.ts';
@@ -39,6 +40,7 @@ export async function leaveSession(docker: Dockerode, cluster: Cluster, remains:
   const there = here ? cluster : connectCluster(place);
   await giveBackServices(there, session);
   await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
+  removeLinkDirectory(session);
 }
 
 /** Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. */

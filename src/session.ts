@@ -36,7 +36,7 @@ export async function runSession(
   const { own } = request;
 
   // Look: nothing is changed.
-  const { docker } = await connectDocker();
+  const { docker, host } = await connectDocker();
   const cluster: Cluster = connectCluster(own);
   await clearDeadSessions(docker, cluster, progress);
   const session = newSessionId();
@@ -69,11 +69,23 @@ export async function runSession(
   // Act: pod and network container come up side by side; all that follows is undone in reverse, whatever happens.
   await using cleanup = new AsyncDisposableStack();
   const reporter = new Reporter(progress, cluster, plan);
+  const { promise: podName, resolve: onNamed } = Promise.withResolvers<string>();
   const [proxy, network] = await together(
     signal,
-    (either) => startProxy({ cluster, plan, token, progress, interrupts, cleanup, signal: either }),
+    (either) => startProxy({ cluster, plan, token, progress, interrupts, cleanup, onNamed, signal: either }),
     (either) =>
-      startNetwork({ docker, draft: found.draft, own, labels, session, progress, cleanup, signal: either }),
+      startNetwork({
+        docker,
+        host,
+        draft: found.draft,
+        own,
+        labels,
+        session,
+        podName,
+        progress,
+        cleanup,
+        signal: either,
+      }),
   );
   const view = await proxy.control.describe();
   await network.becomePod(view, plan);
@@ -104,5 +116,7 @@ export async function runSession(
   reporter.follow(proxy, network, takeover);
   progress.yieldTerminal(found.draft.inspect.Config.Tty);
   cleanup.defer(() => progress.takeTerminal());
-  return await user.run(reporter.lost, signal);
+  const code = await user.run(reporter.lost, signal);
+  if (code !== 0) progress.say(`the container ended with exit code ${code}`);
+  return code;
 }

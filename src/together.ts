@@ -23,3 +23,13 @@ export async function together<T extends readonly unknown[]>(
   if (failure) throw failure.cause;
   return results as unknown as T;
 }
+
+/** What `promise` gives, unless `signal` aborts first: then its reason is thrown. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await new Promise<T>((resolve, reject) => {
+    const aborted = () => reject(signal.reason as Error);
+    if (signal.aborted) return aborted();
+    signal.addEventListener('abort', aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}

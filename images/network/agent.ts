@@ -16,7 +16,7 @@ import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
 import * as messages from './messages.ts';
 import { redirectServer } from './redirect.ts';
-import { LocalRoutes, takeOverRoutes, writeResolvConf } from './setup.ts';
+import { LocalRoutes, nameOwnAddress, takeOverRoutes, writeResolvConf } from './setup.ts';
 import { serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
 
@@ -57,6 +57,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   redirectServer(() => tunnel).listen(messages.REDIRECT_PORT, '127.0.0.1');
   await takeOverRoutes(wanted.podAddress);
   await setLocal(wanted);
+  nameOwnAddress(wanted.podAddress);
   writeResolvConf(wanted.resolvConf);
   tell({ event: 'configured' });
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import { REDIRECT_PORT } from './messages.ts';
 
@@ -100,6 +101,14 @@ export class LocalRoutes {
       return undefined; // "Network is unreachable" is the answer
     }
   }
+}
+
+/** Makes the container's own name mean the pod's address, as in a pod; in place, as the file is a mount. */
+export function nameOwnAddress(podAddress: string): void {
+  const own = hostname();
+  const lines = readFileSync('/etc/hosts', 'utf8').split('\n');
+  const others = lines.filter((line) => !line.trim().split(/\s+/).slice(1).includes(own));
+  writeFileSync('/etc/hosts', `${others.join('\n').trimEnd()}\n${podAddress}\t${own}\n`);
 }
 
 /** Writes the pod's resolv.conf into the file that all joined containers share; in place, as it is a mount. */

@@ -18,6 +18,13 @@ const HOPELESS = new Set([
 /** How often to ask whether the Deployment could make its pod at all (ms). */
 const REFUSAL_CHECK_MS = 500;
 
+export interface PodProgress {
+  /** Names what is waited for. */
+  waitingFor(what: string): void;
+  /** The pod has been made, and has this name; it is not there yet. */
+  named?(name: string): void;
+}
+
 export interface ProxyPod {
   name: string;
   uid: string;
@@ -33,9 +40,10 @@ export async function waitForProxyPod(
   session: string,
   container: string,
   until: 'running' | 'ready',
-  waitingFor: (what: string) => void,
+  progress: PodProgress,
   signal: AbortSignal,
 ): Promise<ProxyPod> {
+  const { waitingFor, named } = progress;
   const { config, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const path = `/api/v1/namespaces/${namespace}/pods`;
@@ -57,6 +65,7 @@ export async function waitForProxyPod(
           { labelSelector },
           (_phase, pod: V1Pod) => {
             seen = true;
+            if (!pod.metadata?.deletionTimestamp) named?.(pod.metadata?.name ?? '');
             look(pod).catch(reject);
           },
           () => {

@@ -17,6 +17,8 @@ export interface ProxyOptions {
   interrupts: Interrupts;
   cleanup: AsyncDisposableStack;
   signal: AbortSignal;
+  /** Hears the pod's name as soon as there is one. */
+  onNamed(name: string): void;
 }
 
 /** The proxy asks for its end when idle; a pod that is told to hurry, or that hangs, gets this long (s). */
@@ -24,7 +26,7 @@ const GRACE_SECONDS = 5;
 
 /** Puts the proxy's pod into the cluster and connects to it. What was made is undone by `cleanup`. Throws TpError. */
 export async function startProxy(options: ProxyOptions): Promise<PodSide> {
-  const { cluster, plan, token, progress, interrupts, cleanup, signal } = options;
+  const { cluster, plan, token, progress, interrupts, cleanup, signal, onNamed } = options;
   // Before the first object is made, so that an interruption in between finds them all.
   cleanup.defer(() =>
     progress.step('removing the proxy', ({ waitingFor }) =>
@@ -33,7 +35,9 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   );
   return await progress.step('proxy pod', async ({ waitingFor }) => {
     await createObjects(cluster, plan.objects);
-    const pod = await waitForProxyPod(cluster, plan.session, plan.container, 'running', waitingFor, signal);
+    const { session, container } = plan;
+    const told = { waitingFor, named: onNamed };
+    const pod = await waitForProxyPod(cluster, session, container, 'running', told, signal);
     waitingFor(`the proxy in ${pod.name}`);
     const proxy = new PodSide(options, pod);
     await proxy.connect(token);
@@ -105,14 +109,23 @@ export class PodSide {
   /** Resolves when the pod says that it serves. */
   ready(): Promise<ProxyPod> {
     const { cluster, plan, signal } = this.#options;
-    this.#ready ??= waitForProxyPod(cluster, plan.session, plan.container, 'ready', () => {}, signal);
+    this.#ready ??= waitForProxyPod(
+      cluster,
+      plan.session,
+      plan.container,
+      'ready',
+      { waitingFor: () => {} },
+      signal,
+    );
     return this.#ready;
   }
 
   /** Gives back what was taken. */
   async giveBack(): Promise<void> {
     const { cluster, plan } = this.#options;
-    await giveBackServices(cluster, plan.session);
+    // Nobody waits any longer for a process that is not coming back; a pod that is gone has nobody waiting.
+    const ended = this.control.setPhase('ended').catch(() => {});
+    await Promise.all([ended, giveBackServices(cluster, plan.session)]);
     await this.#leaving();
   }
 

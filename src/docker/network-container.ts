@@ -1,11 +1,21 @@
 import type Dockerode from 'dockerode';
+import { LINK_DIRECTORY } from '../../images/network/messages.ts';
 import type { Draft } from './draft.ts';
 import { ExecStream } from './exec-stream.ts';
+
+export interface NetworkContainerOptions {
+  name: string;
+  image: string;
+  hostname: string;
+  labels: Record<string, string>;
+  /** A directory of the host's to share, for the agent's socket. */
+  directory?: string | undefined;
+}
 
 /** The container that owns the session's network namespace, and what Docker refuses on one that joins it. */
 export function networkContainer(
   draft: Draft,
-  options: { name: string; image: string; hostname: string; labels: Record<string, string> },
+  options: NetworkContainerOptions,
 ): Dockerode.ContainerCreateOptions {
   const { Config, HostConfig, Id, NetworkSettings } = draft.inspect;
   const user = Config as Dockerode.ContainerCreateOptions;
@@ -25,6 +35,8 @@ export function networkContainer(
       PublishAllPorts: HostConfig.PublishAllPorts,
       Links: HostConfig.Links,
       ExtraHosts: [...(HostConfig.ExtraHosts ?? []), 'host.docker.internal:host-gateway'],
+      // A mount, unlike a bind, is refused where the daemon has no such directory: it makes nothing up.
+      Mounts: options.directory ? [{ Type: 'bind', Source: options.directory, Target: LINK_DIRECTORY }] : [],
       // What the agent needs: routes, rules, the TUN device; and to write into a directory of the user's.
       CapDrop: ['ALL'],
       CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
@@ -39,6 +51,21 @@ export function networkContainer(
           }
         : undefined,
   } as Dockerode.ContainerCreateOptions;
+}
+
+/** Creates the network container; without the shared directory where the daemon does not have it. */
+export async function createWithDirectory(
+  docker: Dockerode,
+  draft: Draft,
+  options: NetworkContainerOptions,
+): Promise<Dockerode.Container> {
+  try {
+    return await docker.createContainer(networkContainer(draft, options));
+  } catch (error) {
+    const refused = (error as { statusCode?: number }).statusCode === 400 && options.directory !== undefined;
+    if (!refused || !`${(error as Error).message}`.includes(options.directory ?? '')) throw error;
+    return await docker.createContainer(networkContainer(draft, { ...options, directory: undefined }));
+  }
 }
 
 /** Networks beside the first that the user named; Docker connects them one by one. */

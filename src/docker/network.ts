@@ -1,38 +1,50 @@
+import type { Duplex } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { LocalNetwork } from '../../images/network/messages.ts';
 import type { DockerRunFlags } from '../flags.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { Progress } from '../progress.ts';
+import { orAborted } from '../together.ts';
 import type { PodView } from '../tunnel/control.ts';
 import { AgentProcess } from './agent-process.ts';
 import type { Draft } from './draft.ts';
-import type { ExecStream } from './exec-stream.ts';
-import { bridgeToAgent, connectNetworks, networkContainer, publishedPorts } from './network-container.ts';
+import { connectToAgent, linkDirectory, makeLinkDirectory, removeLinkDirectory } from './link-directory.ts';
+import { bridgeToAgent, connectNetworks, createWithDirectory, publishedPorts } from './network-container.ts';
 import { ensureNetworkImage } from './network-image.ts';
 import { findSiblings, watchSiblings } from './siblings.ts';
 import { endContainer } from './user-container.ts';
 
 export interface NetworkOptions {
   docker: Dockerode;
+  /** Docker's address. */
+  host: string;
   draft: Draft;
   own: DockerRunFlags;
   labels: Record<string, string>;
   session: string;
+  /** The pod's name, which is its hostname, as soon as it is known. */
+  podName: Promise<string>;
   progress: Progress;
   cleanup: AsyncDisposableStack;
   signal: AbortSignal;
 }
 
+/** Longer pod names are cut to a DNS label, as the kubelet does for the pod's own hostname. */
+const MAX_HOSTNAME = 63;
+
 /** Starts the network container and its agent. What was made is undone by `cleanup`. Throws TpError. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const { docker, draft, own, labels, session, progress, cleanup, signal } = options;
+  const { docker, host, draft, own, labels, session, podName, progress, cleanup, signal } = options;
   return await progress.step('network container', async ({ waitingFor }) => {
     const image = own.networkImage ?? (await ensureNetworkImage(docker, waitingFor));
     signal.throwIfAborted();
     const name = `tp-${session}`;
-    const container = await docker.createContainer(
-      networkContainer(draft, { name, image, hostname: name, labels }),
-    );
+    waitingFor("the pod's name");
+    const hostname = (await orAborted(podName, signal)).slice(0, MAX_HOSTNAME);
+    cleanup.defer(() => removeLinkDirectory(session));
+    const directory = makeLinkDirectory(session, host);
+    const create = { name, image, hostname, labels, directory };
+    const container = await createWithDirectory(docker, draft, create);
     cleanup.defer(() => endContainer(container, true));
     await connectNetworks(docker, draft, container.id);
     await container.start();
@@ -86,8 +98,9 @@ export class Network {
   }
 
   /** A new stream to the agent's end of the tunnel. */
-  openStream(): Promise<ExecStream> {
-    return bridgeToAgent(this.container);
+  async openStream(): Promise<Duplex> {
+    const { session } = this.#options;
+    return (await connectToAgent(linkDirectory(session))) ?? (await bridgeToAgent(this.container));
   }
 
   async #local(): Promise<LocalNetwork> {

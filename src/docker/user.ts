@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { Interrupts } from '../interrupts.ts';
 import type { DockerRunRequest } from '../session.ts';
+import { orAborted } from '../together.ts';
 import type { PodView } from '../tunnel/control.ts';
 import type { Draft } from './draft.ts';
 import type { Network } from './network.ts';
@@ -50,10 +51,6 @@ export class UserContainer {
   /** Runs it in this terminal until it exits, the session is lost, or `signal` aborts. Returns its exit code. */
   async run(lost: Promise<never>, signal: AbortSignal): Promise<number> {
     const { exited } = startAttached(this.#container, this.#draft, this.#flags);
-    const aborted = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      signal.throwIfAborted();
-    });
-    return await Promise.race([exited, lost, aborted]);
+    return await orAborted(Promise.race([exited, lost]), signal);
   }
 }

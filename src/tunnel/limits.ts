@@ -1,7 +1,7 @@
 /** The tunnel's bounds. Each has a hostile-peer test in test/tunnel/hostile.test.ts. */
 
-/** Bytes a peer may have on its way on one stream: the product of 200 MiB/s and the 2 ms through an API server. */
-export const STREAM_WINDOW_BYTES = 512 * 1024;
+/** Bytes a peer may have on its way on one stream: the product of 100 MiB/s and the 2.5 ms through an API server. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
 
 /** Streams that may be open at once, whoever opened them; each costs at most its window, so this bounds memory too. */
 export const MAX_STREAMS = 4096;
