@@ -30,6 +30,14 @@ export class Interrupted extends Error {
 
 /** What to print for an error: one line and the hint where it is expected, the stack where it is a bug. */
 export function describeError(error: unknown): string {
+  if (error instanceof SuppressedError) {
+    // What failed first, then what failed while that was cleaned up after.
+    const both: unknown[] = [error.suppressed, error.error];
+    return both
+      .filter((each) => !(each instanceof Interrupted))
+      .map(describeError)
+      .join('\n');
+  }
   if (error instanceof TpError) {
     const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
     return `tp: ${error.message} [${error.code}]${hint}`;

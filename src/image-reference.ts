@@ -14,8 +14,8 @@ export function parseImage(image: string): ImageReference {
   const [name = ''] = image.split('@');
   const slash = name.indexOf('/');
   const head = slash < 0 ? '' : name.slice(0, slash);
-  // A first component is a registry where it looks like a host: with a dot, a port, or localhost.
-  const isRegistry = head.includes('.') || head.includes(':') || head === 'localhost';
+  // A first component is a registry where it looks like a host: with a dot, a port, localhost, or not in lower case.
+  const isRegistry = /[.:]/.test(head) || head === 'localhost' || head !== head.toLowerCase();
   const registry = !isRegistry || head === 'index.docker.io' ? DEFAULT_REGISTRY : head;
   const rest = (isRegistry ? name.slice(slash + 1) : name).replace(/:[^/:]*$/, '');
   const path = registry === DEFAULT_REGISTRY && !rest.includes('/') ? `library/${rest}` : rest;

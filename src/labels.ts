@@ -56,10 +56,13 @@ export function readOwner(text: string | undefined): Owner | undefined {
 }
 
 function machineId(): string {
-  return createHash('sha256')
-    .update(`tp/${readFirst('/etc/machine-id') ?? hostname()}`)
-    .digest('hex')
-    .slice(0, 12);
+  return (
+    createHash('sha256')
+      // The name too: containers and virtual machines made from one image may share an id, or have an empty one.
+      .update(`tp/${readFirst('/etc/machine-id') ?? ''}/${hostname()}`)
+      .digest('hex')
+      .slice(0, 12)
+  );
 }
 
 /** A process's start: with the boot, as both begin anew after a reboot. Undefined where there is no such process. */

@@ -44,7 +44,8 @@ export class Progress {
     const entry = { since: performance.now(), detail: '' };
     this.#open.set(name, entry);
     this.#timer ??= setInterval(() => this.#redraw(), REDRAW_MS).unref();
-    const waitingFor = (what: string) => {
+    const waitingFor = (text: string) => {
+      const what = text.replace(/\p{Cc}+/gu, ' '); // one line, whatever a build or a scheduler says
       if (entry.detail === what) return;
       entry.detail = what;
       if (!this.#terminal && !this.#silent) this.#out.write(`tp ${name}: ${what}\n`);
@@ -69,7 +70,7 @@ export class Progress {
   yieldTerminal(raw: boolean): void {
     this.#erase();
     this.#silent = true;
-    if (raw) this.#newline = '\r\n';
+    if (raw && this.#out.isTTY) this.#newline = '\r\n';
   }
 
   /** The container has ended: the terminal is ours again. */

@@ -20,6 +20,8 @@ export interface TakeoverOptions {
 export class Takeover {
   readonly #options: TakeoverOptions;
   readonly #begun = new Set<string>();
+  readonly #taking = new Set<Promise<void>>();
+  #stopped = false;
   #elsewhere: NodeJS.Timeout | undefined;
   #said = '';
 
@@ -29,6 +31,7 @@ export class Takeover {
 
   /** Takes the ports that the process listens on now. */
   listening(ports: readonly number[]): void {
+    if (this.#stopped) return;
     const { plan } = this.#options;
     const processPort = (pod: number) => plan.ports.find((mapping) => mapping.pod === pod)?.process ?? pod;
     for (const service of plan.services) {
@@ -40,14 +43,20 @@ export class Takeover {
     this.#watchElsewhere(ports);
   }
 
-  stop(): void {
+  /** Takes no further Service. Resolves when what is under way has reached the cluster, so that it can be given back. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#elsewhere);
+    await Promise.allSettled(this.#taking);
   }
 
   async #take(service: ServiceView): Promise<void> {
     const { plan, cluster, ready, onSwitched } = this.#options;
     await ready();
-    await takeService(cluster, service.name, plan.session);
+    if (this.#stopped) return;
+    const taking = takeService(cluster, service.name, plan.session);
+    this.#taking.add(taking);
+    await taking;
     onSwitched(service);
   }
 

@@ -1,5 +1,7 @@
 // What tests and measurements ask of a service.
+
 import { createCipheriv, createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +10,9 @@ import { Router } from 'express';
 export const probes = Router();
 
 probes.get('/healthz', (_request, response) => response.type('text').send('ok\n'));
+
+// Who answers: cheap, for a steady load.
+probes.get('/who', (_request, response) => response.json({ hostname: hostname() }));
 
 probes.get('/env', (_request, response) => response.json(process.env));
 

@@ -1,3 +1,4 @@
+import { NOTFOUND } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { plainAddress } from '../address.ts';
@@ -44,10 +45,24 @@ export class Fallback {
     }
   }
 
+  /** Whether the name of the original pods is gone, as after `tp leave`; or no pod is ready, which comes to the same. */
+  async isGone(): Promise<boolean> {
+    try {
+      await this.#resolve();
+      return false;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === NOTFOUND;
+    }
+  }
+
+  async #resolve(): Promise<string[]> {
+    const { name, resolve } = this.#options;
+    return await (resolve ? resolve(name) : this.#resolver.resolve4(name));
+  }
+
   async #candidates(peer: string): Promise<string[]> {
-    const { name, own } = this.#options;
-    const resolve = this.#options.resolve ?? ((host) => this.#resolver.resolve4(host));
-    const found = (await resolve(name)).map(plainAddress).filter((address) => !own.includes(address));
+    const { own } = this.#options;
+    const found = (await this.#resolve()).map(plainAddress).filter((address) => !own.includes(address));
     // While one proxy pod replaces another each may see the other; not going back to the caller breaks the circle.
     const others = found.filter((address) => address !== peer);
     const candidates = others.length > 0 ? others : found;

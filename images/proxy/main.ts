@@ -80,10 +80,18 @@ const inbound = config.ports.map((port) => {
   return { server, port };
 });
 
+/** How often a pod that was told to end looks whether it is still needed (ms). */
+const NEEDED_CHECK_MS = 500;
+
 process.on('SIGTERM', () => {
   // Until its grace ends the pod goes on serving, for nodes still send to it while no successor is ready; once the
-  // Services are given back it may go as soon as it is idle.
+  // Services are given back it may go as soon as it is idle. A session that was undone from outside takes the
+  // fallback's name away: nobody else could tell a pod that is ending already.
   log(`asked to end (${listeners.phase})`);
+  setInterval(() => {
+    if (agent || listeners.phase === 'leaving') return;
+    void fallback?.isGone().then((gone) => gone && listeners.setPhase('leaving'));
+  }, NEEDED_CHECK_MS);
   const leave = () => {
     if (listeners.phase === 'leaving') void departure.complete().then(() => process.exit(0));
   };

@@ -43,6 +43,7 @@ export function viewOf(
   target: Target,
   strangers: readonly V1Pod[],
 ): ServiceView | undefined {
+  if (service.metadata?.labels?.[SESSION] !== undefined) return undefined; // a session's own
   const { [SESSION]: heldBy, ...selector } = service.spec?.selector ?? {};
   const labels = target.workload.template.metadata?.labels ?? {};
   if (Object.keys(selector).length === 0 || !selects(selector, labels)) return undefined;

@@ -55,7 +55,7 @@ async function refusal(docker: Dockerode, image: string): Promise<TpError> {
 }
 
 /** Docker network modes that a container joined to the session's network cannot have. */
-const IMPOSSIBLE_MODES = /^(host|none|container:)/;
+const IMPOSSIBLE_MODES = /^(host|none)$|^container:/;
 
 /** Refuses what a session cannot honour. Throws TpError. */
 export function checkDraft({ inspect }: Draft): void {

@@ -41,7 +41,11 @@ export class ExecStream extends Duplex {
     });
     socket.on('end', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
-    socket.on('close', () => this.destroy());
+    socket.on('close', () => {
+      // What arrived before its end is still there to be read.
+      if (socket.readableEnded && !this.readableEnded) this.once('end', () => this.destroy());
+      else this.destroy();
+    });
   }
 
   /** The last that the process wrote to stderr. */

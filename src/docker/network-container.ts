@@ -18,7 +18,7 @@ export function networkContainer(
   options: NetworkContainerOptions,
 ): Dockerode.ContainerCreateOptions {
   const { Config, HostConfig, Id, NetworkSettings } = draft.inspect;
-  const user = Config as Dockerode.ContainerCreateOptions;
+  const user = Config as Dockerode.ContainerCreateOptions & { MacAddress?: string };
   const ownHostname = user.Hostname && !Id.startsWith(user.Hostname) ? user.Hostname : undefined;
   const mode = HostConfig.NetworkMode ?? 'default';
   const endpoint = NetworkSettings.Networks?.[mode];
@@ -28,6 +28,7 @@ export function networkContainer(
     Hostname: ownHostname ?? options.hostname,
     Domainname: user.Domainname ?? '',
     ExposedPorts: user.ExposedPorts,
+    MacAddress: user.MacAddress,
     Labels: options.labels,
     HostConfig: {
       NetworkMode: mode,

@@ -49,6 +49,13 @@ export function splitRunArguments(
       break;
     }
     if (!word.startsWith('-') || word === '-') break;
+    const joined = /^(-[^-])=?(.+)$/s.exec(word);
+    if (joined?.[1] && joined[2] && ownFlags.get(joined[1])) {
+      // -nNAME and -n=NAME, as kubectl takes them too.
+      result.own.push(joined[1], joined[2]);
+      at++;
+      continue;
+    }
     const words = takesNext(word, takesValue) ? 2 : 1;
     (takesValue === undefined ? result.flags : result.own).push(...args.slice(at, at + words));
     at += words;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type Dockerode from 'dockerode';
+import { TpError } from '../errors.ts';
 import type { Draft } from './draft.ts';
 
 /**
@@ -21,8 +22,8 @@ export function mergeEnvironment(
   for (const entry of draft.imageEnvironment) merged.set(nameOf(entry), entry);
   for (const [name, value] of Object.entries(pod)) merged.set(name, `${name}=${value}`);
   for (const entry of user) merged.set(nameOf(entry), entry);
-  // `-e NAME` without a value takes a variable of the image away, in Docker as here.
-  return [...merged.values()].filter((entry) => entry.includes('='));
+  // An entry without a value, from `-e NAME`, stays as it is: by it Docker takes the image's variable away.
+  return [...merged.values()];
 }
 
 /** The draft as a container that lives in the network container's namespace. */
@@ -37,13 +38,16 @@ export function joinedContainer(
     Hostname: _hostname,
     Domainname: _domainname,
     ExposedPorts: _exposed,
+    MacAddress: _macAddress,
     ...config
-  } = Config as Dockerode.ContainerCreateOptions;
+  } = Config as Dockerode.ContainerCreateOptions & { MacAddress?: string };
   const ownName = Name.replace(/^\//, '');
   return {
     ...config,
     name: ownName,
     Env: environment,
+    // Docker answers null for the empty one of `--entrypoint ""`, but would take null for the image's.
+    Entrypoint: config.Entrypoint ?? [''],
     Labels: { ...config.Labels, ...containerLabels },
     HostConfig: {
       ...HostConfig,
@@ -60,13 +64,20 @@ export function joinedContainer(
   };
 }
 
-/** Flags of `docker run` that belong to its client and not to the container. */
+/** Flags of `docker run` by the command that they now belong to. Throws TpError for one that neither can honour. */
 export function clientFlags(flags: readonly string[]): { create: string[]; start: string[] } {
   const create: string[] = [];
   const start: string[] = [];
   for (let at = 0; at < flags.length; at++) {
     const word = flags[at] ?? '';
-    if (/^--sig-proxy(=|$)/.test(word) || word.startsWith('--detach-keys=')) start.push(word);
+    if (/^--sig-proxy(=|$)/.test(word)) {
+      if (/^--sig-proxy(=(1|t|true))?$/i.test(word)) continue; // `docker start` always does so, and has no such flag
+      throw new TpError('TP_SIG_PROXY', `${word}: signals end the session, and the container with it`, {
+        hint: 'leave --sig-proxy out',
+      });
+    }
+    if (word.startsWith('--detach=')) continue; // a false one, for true ones were refused
+    if (word.startsWith('--detach-keys=')) start.push(word);
     else if (word === '--detach-keys') start.push(word, flags[++at] ?? '');
     else create.push(word);
   }

@@ -10,6 +10,12 @@ await prepare();
 const wanted = process.argv.slice(2);
 const files = wanted.length > 0 ? wanted : globSync('test/e2e/*.test.ts').sort();
 // One at a time: the tests compare what the whole machine looks like before and after.
-const args = ['--test', '--test-concurrency=1', `--test-timeout=${FILE_LIMIT_MS}`, '--test-reporter=spec', ...files];
+const args = [
+  '--test',
+  '--test-concurrency=1',
+  `--test-timeout=${FILE_LIMIT_MS}`,
+  '--test-reporter=spec',
+  ...files,
+];
 const tests = spawn(process.execPath, args, { stdio: 'inherit' });
 tests.on('exit', (code) => process.exit(code ?? 1));

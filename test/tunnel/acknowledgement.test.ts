@@ -44,6 +44,7 @@ describe('acknowledgements', () => {
     await peer.settle();
     assert.deepEqual(acks(peer), [5]);
     await peer.stream(FrameType.data, 1, 'x');
+    assert.deepEqual(acks(peer), [5]);
     peer.clock.advance(ACK_AFTER_MS);
     await peer.settle();
     assert.deepEqual(acks(peer), [5, 6]);

@@ -3,6 +3,7 @@ import { encodeHeader, encodeUint32 } from '../../src/tunnel/encode.ts';
 import type { TunnelError } from '../../src/tunnel/errors.ts';
 import { type Frame, FrameType, nextSequence } from '../../src/tunnel/frame.ts';
 import { encodeHello, type Hello } from '../../src/tunnel/hello.ts';
+import { MAX_STREAMS, STREAM_WINDOW_BYTES } from '../../src/tunnel/limits.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { ScriptedClock } from './clock.ts';
@@ -11,8 +12,8 @@ import { linkPair, type ScriptedLink, settle } from './link-pair.ts';
 export const HELLO: Hello = {
   role: 'agent',
   session: 'test',
-  window: 512 * 1024,
-  streams: 4096,
+  window: STREAM_WINDOW_BYTES,
+  streams: MAX_STREAMS,
   expected: 0,
 };
 

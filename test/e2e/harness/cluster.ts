@@ -14,9 +14,12 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 export const embedded = process.env.TP_TEST_KUBECONFIG === undefined;
 export const kubeconfig = process.env.TP_TEST_KUBECONFIG ?? EMBEDDED_KUBECONFIG;
 
-const [kubectlProgram, kubectlPrefix]: [string, string[]] = embedded
+/** How kubectl is run on the test cluster: the program, and what comes before its arguments. */
+export const kubectlArguments: readonly [string, readonly string[]] = embedded
   ? [SCRIPT, ['kubectl']]
   : ['kubectl', ['--kubeconfig', kubeconfig]];
+
+const [kubectlProgram, kubectlPrefix] = kubectlArguments;
 
 /** Runs kubectl on the test cluster; gives its stdout. Throws with its stderr. */
 export async function kubectl(...args: string[]): Promise<string> {

@@ -30,7 +30,8 @@ export class Tp {
       this.stderr += chunk.toString('utf8');
       this.#look();
     });
-    this.#exit = once(this.child, 'close').then(([code]) => {
+    // Not 'close': a killed CLI leaves Docker's client behind, with our pipes.
+    this.#exit = once(this.child, 'exit').then(([code]) => {
       this.#look();
       return (code as number | null) ?? -1;
     });
@@ -96,6 +97,6 @@ export class Tp {
 /** Runs a tp command to its end. */
 export async function tp(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const command = new Tp(args);
-  const code = await command.exited;
+  const [code] = (await once(command.child, 'close')) as [number];
   return { code, stdout: command.stdout, stderr: command.stderr };
 }

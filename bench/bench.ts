@@ -1,0 +1,89 @@
+/** tp beside a pod of the cluster and `kubectl port-forward`, in one run: see docs/bench.md. */
+import assert from 'node:assert/strict';
+import { parseArgs } from 'node:util';
+import { kubectlJson, prepare } from '../test/e2e/harness/cluster.ts';
+import { snapshot } from '../test/e2e/harness/snapshot.ts';
+import { ALL_WAYS, Figures, WAYS } from './figures.ts';
+import { describeMachine } from './machine.ts';
+import { caption, writeReport } from './report.ts';
+import { measureRound, type Pods } from './round.ts';
+import { inPod } from './run-client.ts';
+import { Session } from './session.ts';
+import type { Size } from './steps.ts';
+import { textTable } from './table.ts';
+
+const MIB = 1024 * 1024;
+const FULL: Size = { rounds: 3, bytes: 256 * MIB, ms: 3_000 };
+const QUICK: Size = { rounds: 1, bytes: 16 * MIB, ms: 300 };
+const RESULTS = `${import.meta.dirname}/results`;
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    /** The cluster, the example and dist/ are as they shall be. */
+    prepared: { type: 'boolean', default: false },
+  },
+});
+const size = flags.quick ? QUICK : FULL;
+if (flags.rounds) size.rounds = Number(flags.rounds);
+assert(size.rounds >= 1, '--rounds: at least 1');
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+async function findPods(): Promise<Pods> {
+  interface Pod {
+    metadata: { name: string };
+    status: { podIP: string };
+  }
+  const first = async (selector: string): Promise<Pod> => {
+    const { items } = await kubectlJson<{ items: Pod[] }>('get', 'pods', '-l', selector);
+    const [pod] = items;
+    assert(pod, `no pod with ${selector}`);
+    return pod;
+  };
+  const frontend = await first('app=frontend');
+  const original = await first('app=servicename,!tp/session');
+  return {
+    frontend: frontend.metadata.name,
+    original: { name: original.metadata.name, ip: original.status.podIP },
+  };
+}
+
+/** Images are built and loaded on first use: that is not what the start is measured for. */
+async function warmUp(pods: Pods): Promise<void> {
+  say('warm-up: a session that is not measured');
+  const session = cleanup.use(new Session());
+  await session.start(inPod(pods.frontend));
+  await session.end();
+}
+
+async function measure(): Promise<Figures> {
+  const figures = new Figures();
+  const pods = await findPods();
+  say(`columns: ${ALL_WAYS.map((way) => `${way} = ${WAYS[way]}`).join(', ')}`);
+  if (!flags.quick) await warmUp(pods);
+  for (let round = 1; round <= size.rounds; round++) {
+    say(`round ${round} of ${size.rounds}`);
+    await measureRound({ round, size, pods, figures, say, cleanup });
+  }
+  return figures;
+}
+
+const cleanup = new AsyncDisposableStack();
+const { promise: interrupted, reject } = Promise.withResolvers<never>();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(signal)));
+
+if (!flags.prepared) await prepare();
+const before = await snapshot();
+try {
+  const figures = await Promise.race([measure(), interrupted]);
+  const machine = await describeMachine();
+  writeReport(flags.quick ? `${RESULTS}/quick` : RESULTS, figures, size, machine);
+  console.log(`\n${textTable(figures.rows)}\n\n${caption(size, machine)}`);
+} finally {
+  await cleanup.disposeAsync();
+}
+assert.deepEqual(await snapshot(), before, 'something is left behind');
+say('Docker, the cluster and the host are as they were before.');
+process.exit();

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Command } from 'commander';
+import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from '../../src/flags.ts';
+
+function parsed(...words: string[]): DockerRunFlags {
+  const command = new Command('docker-run').exitOverride().configureOutput({ writeErr: () => {} });
+  for (const option of DOCKER_RUN_FLAGS) command.addOption(option);
+  command.parse(words, { from: 'user' });
+  return command.opts<DockerRunFlags>();
+}
+
+const DEFAULTS: DockerRunFlags = {
+  inbound: true,
+  service: [],
+  fallback: true,
+  skipInit: false,
+  withoutContainer: [],
+  dropLabel: [],
+  port: [],
+  localCidr: [],
+  dryRun: false,
+};
+
+describe('tp’s own flags', () => {
+  it('need not be given', () => assert.deepEqual(parsed(), DEFAULTS));
+
+  it('that are repeatable come in their order, and do not leak into the next parse', () => {
+    assert.deepEqual(parsed('--service', 'a', '--service=b', '--port', '1:2').service, ['a', 'b']);
+    assert.deepEqual(parsed(), DEFAULTS);
+  });
+
+  it('say no to what is so by itself', () => {
+    const { inbound, fallback, workload } = parsed('--no-inbound', '--no-fallback', '--no-workload');
+    assert.deepEqual([inbound, fallback, workload], [false, false, false]);
+  });
+
+  it('name a workload', () => assert.equal(parsed('--workload', 'sts/db').workload, 'sts/db'));
+
+  it('refuse a format that does not exist', () => {
+    assert.throws(() => parsed('-o', 'json'), /Allowed choices are yaml/);
+    assert.equal(parsed('-o', 'yaml').output, 'yaml');
+  });
+
+  it('are known to the splitter, each with whether it takes a value', () => {
+    const names = flagNames(DOCKER_RUN_FLAGS);
+    for (const [name, takesValue] of names) {
+      const given = () => parsed(name);
+      if (takesValue) assert.throws(given, /argument missing/, name);
+      else assert.doesNotThrow(given, name);
+    }
+    assert.equal(names.get('-n'), true);
+    assert.equal(names.get('--no-workload'), false);
+    assert.equal(names.get('--rm'), undefined);
+  });
+});

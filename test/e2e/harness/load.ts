@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { kubectlArguments } from './cluster.ts';
+
+/** What a steady load saw. A request that got no 2xx within two seconds has failed. */
+export interface LoadResult {
+  sent: number;
+  failures: string[];
+  /** Answers by the name of the host that gave them. */
+  by: Record<string, number>;
+}
+
+/**
+ * A steady load from a pod of the cluster: half on new connections, half on kept ones. It runs until stdin ends, or a
+ * bound. A kept connection that the server has closed is tried again once, as every client that keeps connections does.
+ */
+const SCRIPT = `
+import http from 'node:http';
+const [url, rate, limitMs] = [process.argv[1], Number(process.argv[2]), Number(process.argv[3])];
+const kept = new http.Agent({ keepAlive: true, maxSockets: 4 });
+const result = { sent: 0, failures: [], by: {} };
+let under = 0, over = false, turn = 0;
+function ask(agent, again) {
+  const begin = performance.now();
+  const fail = (why) => { clearTimeout(timer); if (!done) { done = true; under--; result.failures.push(why + ' after ' + Math.round(performance.now() - begin) + ' ms at ' + Math.round(begin)); } };
+  let done = false;
+  const request = http.get(url, { agent, timeout: 2000 }, (response) => {
+    let body = '';
+    response.setEncoding('utf8').on('data', (text) => (body += text)).on('error', (error) => fail(error.code)).on('end', () => {
+      if (done) return;
+      if (response.statusCode < 200 || response.statusCode > 299) return fail('status ' + response.statusCode);
+      clearTimeout(timer); done = true; under--;
+      const host = JSON.parse(body).hostname;
+      result.by[host] = (result.by[host] ?? 0) + 1;
+    });
+  });
+  const timer = setTimeout(() => { request.destroy(); fail((agent ? 'kept' : 'new') + ' timed out'); }, 2000);
+  request.on('error', (error) => {
+    if (done) return;
+    if (request.reusedSocket && error.code === 'ECONNRESET' && !again) { done = true; under--; clearTimeout(timer); under++; return ask(agent, true); }
+    fail((agent ? 'kept ' : 'new ') + error.code);
+  });
+}
+const ticker = setInterval(() => { result.sent++; under++; ask(turn++ % 2 ? kept : false, false); }, 1000 / rate);
+const stop = () => {
+  if (over) return;
+  over = true;
+  clearInterval(ticker);
+  const wait = setInterval(() => { if (under === 0) { clearInterval(wait); kept.destroy(); process.stdout.write(JSON.stringify(result)); process.exit(0); } }, 20);
+};
+process.stdin.on('end', stop).resume();
+setTimeout(stop, limitMs);
+process.stdout.write('begun\\n');
+`;
+
+/** The longest that a load runs (ms), whatever happens to who started it. */
+const LOAD_LIMIT_MS = 120_000;
+
+/** A load that is under way. */
+export class Load {
+  readonly #child;
+  readonly #ended: Promise<number>;
+  #output = '';
+
+  private constructor(url: string, rate: number) {
+    const [program, prefix] = kubectlArguments;
+    const node = ['node', '--input-type=module', '-e', SCRIPT, '--', url, `${rate}`, `${LOAD_LIMIT_MS}`];
+    this.#child = spawn(program, [...prefix, 'exec', '-i', 'deploy/frontend', '--', ...node], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#ended = once(this.#child, 'close').then(([code]) => code as number);
+    this.#child.stdout.on('data', (chunk: Buffer) => {
+      this.#output += chunk.toString('utf8');
+    });
+  }
+
+  /** Starts `rate` requests a second to `url`; resolves when the first are on their way. */
+  static async start(url: string, rate: number): Promise<Load> {
+    const load = new Load(url, rate);
+    const begun = once(load.#child.stdout, 'data');
+    const ended = load.#ended.then((code) => {
+      throw new Error(`the load ended at once, with code ${code}`);
+    });
+    await Promise.race([begun, ended]);
+    ended.catch(() => {}); // from now on its end is expected
+    return load;
+  }
+
+  /** Stops sending, waits for what is under way, and tells what was seen. */
+  async stop(): Promise<LoadResult> {
+    this.#child.stdin.end();
+    const code = await this.#ended;
+    if (code !== 0) throw new Error(`the load ended with code ${code}: ${this.#output}`);
+    return JSON.parse(this.#output.slice(this.#output.indexOf('\n') + 1)) as LoadResult;
+  }
+}
