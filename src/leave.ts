@@ -1,6 +1,6 @@
-import type Dockerode from 'dockerode';
 import { type Cluster, connectCluster } from './cluster/client.ts';
 import { deleteObjects, giveBackServices, listSessions } from './cluster/objects.ts';
+import type { Docker } from './docker/connect.ts';
 import { removeLinkDirectory } from './docker/link-directory.ts';
 import { removeSession, sessionContainers } from './docker/session-containers.ts';
 import { CONTEXT, mayLive, NAMESPACE, OWNER, type Owner, ownOwner, readOwner } from './labels.ts';
@@ -15,7 +15,7 @@ export interface Remains {
 }
 
 /** All sessions that left a trace in Docker or in the namespace. Throws TpError. */
-export async function findSessions(docker: Dockerode, cluster: Cluster): Promise<Remains[]> {
+export async function findSessions(docker: Docker, cluster: Cluster): Promise<Remains[]> {
   const [containers, objects] = await Promise.all([sessionContainers(docker), listSessions(cluster)]);
   const { context, namespace } = cluster;
   const remains = new Map<string, Remains>();
@@ -34,7 +34,7 @@ export async function findSessions(docker: Dockerode, cluster: Cluster): Promise
 const GRACE_SECONDS = 3;
 
 /** Undoes a session completely: the Services first. May be interrupted and done again. Throws TpError. */
-export async function leaveSession(docker: Dockerode, cluster: Cluster, remains: Remains): Promise<void> {
+export async function leaveSession(docker: Docker, cluster: Cluster, remains: Remains): Promise<void> {
   const { session, place } = remains;
   const here = place.context === cluster.context && place.namespace === cluster.namespace;
   const there = here ? cluster : connectCluster(place);
@@ -44,11 +44,7 @@ export async function leaveSession(docker: Dockerode, cluster: Cluster, remains:
 }
 
 /** Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. */
-export async function clearDeadSessions(
-  docker: Dockerode,
-  cluster: Cluster,
-  progress: Progress,
-): Promise<void> {
+export async function clearDeadSessions(docker: Docker, cluster: Cluster, progress: Progress): Promise<void> {
   const { machine } = ownOwner();
   const dead = (await findSessions(docker, cluster)).filter(
     ({ owner }) => owner?.machine === machine && !mayLive(owner),

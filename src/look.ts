@@ -1,8 +1,8 @@
-import type Dockerode from 'dockerode';
 import type { Cluster } from './cluster/client.ts';
 import { adviseOn, checkRights } from './cluster/preflight.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
 import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
+import type { Docker } from './docker/connect.ts';
 import { checkDraft, type Draft, draftContainer } from './docker/draft.ts';
 import { clientFlags } from './docker/user-container.ts';
 import type { DockerRunRequest } from './session.ts';
@@ -18,7 +18,7 @@ export interface Findings {
 
 /** Looks at the laptop and the cluster side by side. Throws TpError for what cannot work. */
 export async function look(
-  docker: Dockerode,
+  docker: Docker,
   cluster: Cluster,
   request: DockerRunRequest,
   labels: Readonly<Record<string, string>>,

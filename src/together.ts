@@ -28,8 +28,9 @@ export async function together<T extends readonly unknown[]>(
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     const aborted = () => reject(signal.reason as Error);
-    if (signal.aborted) return aborted();
-    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    else signal.addEventListener('abort', aborted, { once: true });
+    // Always, so that a failure after the end is nobody's unhandled one.
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
   });
 }

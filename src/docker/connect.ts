@@ -34,6 +34,9 @@ async function readJson<T>(path: string): Promise<T | undefined> {
   }
 }
 
+/** The client of Docker's API, for those who only hand it on. */
+export type Docker = Dockerode;
+
 export interface DockerConnection {
   docker: Dockerode;
   /** The API's address, as given to Docker's client too. */

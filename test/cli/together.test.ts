@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { together } from '../../src/together.ts';
+import { orAborted, together } from '../../src/together.ts';
 
 const never = new AbortController().signal;
 
@@ -107,5 +107,34 @@ describe('work side by side', () => {
     assert.equal(one.why(), reason);
     one.reject(one.why());
     await assert.rejects(all, reason);
+  });
+});
+
+describe('work that may be interrupted', () => {
+  it('gives its result, or its failure', async () => {
+    assert.equal(await orAborted(Promise.resolve(1), never), 1);
+    await assert.rejects(orAborted(Promise.reject(new Error('no')), never), /no/);
+  });
+
+  it('is not waited for once it is', async () => {
+    const stop = new AbortController();
+    const reason = new Error('interrupted');
+    const waiting = orAborted(new Promise(() => {}), stop.signal);
+    stop.abort(reason);
+    await assert.rejects(waiting, reason);
+    await assert.rejects(orAborted(new Promise(() => {}), stop.signal), reason);
+  });
+
+  it('may fail after that, and nobody is hurt', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const late = part<number>();
+    await assert.rejects(orAborted(late.work(never), AbortSignal.abort(new Error('interrupted'))), /interrupted/);
+    late.reject(new Error('late'));
+    await turn();
+    await turn();
+    process.off('unhandledRejection', note);
+    assert.deepEqual(unhandled, []);
   });
 });
