@@ -1,12 +1,15 @@
 /** tp beside a pod of the cluster and `kubectl port-forward`, in one run: see docs/bench.md. */
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
-import { kubectlJson, prepare } from '../test/e2e/harness/cluster.ts';
+import { prepare } from '../test/e2e/harness/cluster.ts';
 import { snapshot } from '../test/e2e/harness/snapshot.ts';
+import { tp } from '../test/e2e/harness/tp.ts';
 import { ALL_WAYS, Figures, WAYS } from './figures.ts';
+import { differences } from './leftovers.ts';
 import { describeMachine } from './machine.ts';
+import { findPods, type Pods, podsAreSettled } from './pods.ts';
 import { caption, writeReport } from './report.ts';
-import { measureRound, type Pods } from './round.ts';
+import { measureRound } from './round.ts';
 import { inPod } from './run-client.ts';
 import { Session } from './session.ts';
 import type { Size } from './steps.ts';
@@ -31,25 +34,6 @@ assert(size.rounds >= 1, '--rounds: at least 1');
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-async function findPods(): Promise<Pods> {
-  interface Pod {
-    metadata: { name: string };
-    status: { podIP: string };
-  }
-  const first = async (selector: string): Promise<Pod> => {
-    const { items } = await kubectlJson<{ items: Pod[] }>('get', 'pods', '-l', selector);
-    const [pod] = items;
-    assert(pod, `no pod with ${selector}`);
-    return pod;
-  };
-  const frontend = await first('app=frontend');
-  const original = await first('app=servicename,!tp/session');
-  return {
-    frontend: frontend.metadata.name,
-    original: { name: original.metadata.name, ip: original.status.podIP },
-  };
-}
-
 /** Images are built and loaded on first use: that is not what the start is measured for. */
 async function warmUp(pods: Pods): Promise<void> {
   say('warm-up: a session that is not measured');
@@ -71,10 +55,12 @@ async function measure(): Promise<Figures> {
 }
 
 const cleanup = new AsyncDisposableStack();
+if (!flags.prepared) await prepare();
+await tp('leave'); // of sessions that died before this one: they are none of ours
+await podsAreSettled();
 const { promise: interrupted, reject } = Promise.withResolvers<never>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(signal)));
 
-if (!flags.prepared) await prepare();
 const before = await snapshot();
 try {
   const figures = await Promise.race([measure(), interrupted]);
@@ -84,6 +70,7 @@ try {
 } finally {
   await cleanup.disposeAsync();
 }
-assert.deepEqual(await snapshot(), before, 'something is left behind');
+const left = differences(before, await snapshot());
+assert(left.length === 0, `not everything is as it was before:\n${left.join('\n')}`);
 say('Docker, the cluster and the host are as they were before.');
 process.exit();

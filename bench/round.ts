@@ -1,15 +1,10 @@
 import { ALL_WAYS, digits, type Figures, type Way } from './figures.ts';
+import type { Pods } from './pods.ts';
 import { PortForward } from './port-forward.ts';
 import { inContainer, inPod, onHost, type Place, runClient } from './run-client.ts';
 import { LAPTOP, SERVICE, Session } from './session.ts';
 import { type Size, STEPS, type Step } from './steps.ts';
 import type { WatchResult } from './task.ts';
-
-/** The pods between which is measured. */
-export interface Pods {
-  frontend: string;
-  original: { name: string; ip: string };
-}
 
 /** servicename's port in its pods. */
 const PORT = 8080;

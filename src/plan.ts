@@ -56,11 +56,13 @@ export function planSession(input: PlanInput): SessionPlan {
       hint: `tp leave ${held.heldBy}\n--no-inbound to work beside it without its traffic`,
     });
   }
+  checkLabels(services, flags);
   const ports = inbound && target ? portMappings(target, services, flags.port) : [];
   const stand = target ?? ownPod();
   checkNames(stand, flags);
   const [tunnelPort, healthPort] = ownPorts(stand, ports);
-  const name = `tp-${stand.workload.name.slice(0, 40).replace(/[-.]+$/, '')}-${session}`;
+  // A Service's name, unlike a Deployment's, has no dots.
+  const name = `tp-${stand.workload.name.replaceAll('.', '-').slice(0, 40).replace(/-+$/, '')}-${session}`;
   const fallback = flags.fallback && ports.length > 0;
   const config: ProxyConfig = {
     session,
@@ -113,11 +115,17 @@ export function planSession(input: PlanInput): SessionPlan {
             apiVersion: 'v1',
             kind: 'Service',
             metadata,
-            spec: { clusterIP: 'None', selector: stand.workload.selector.matchLabels ?? {} },
+            spec: { clusterIP: 'None', selector: selectorOf(stand.workload) },
           }
         : undefined,
     },
   };
+}
+
+/** What a Service selects to find the workload's pods: expressions are beyond it, their labels are not. */
+function selectorOf({ selector, template }: Target['workload']): Record<string, string> {
+  const { matchLabels = {} } = selector;
+  return Object.keys(matchLabels).length > 0 ? matchLabels : (template.metadata?.labels ?? {});
 }
 
 /** The hash of a token that the cluster may know. */
@@ -173,6 +181,17 @@ function checkNames({ workload, container }: Target, flags: DockerRunFlags): voi
   }
 }
 
+/** A pod without a label that a Service selects on would leave that Service without any pod. */
+function checkLabels(services: readonly ServiceView[], flags: DockerRunFlags): void {
+  for (const key of flags.dropLabel) {
+    const service = services.find(({ selects }) => selects.includes(key));
+    if (!service) continue;
+    throw new TpError('TP_DROP_LABEL', `--drop-label ${key}: Service ${service.name} finds its pods by it`, {
+      hint: '--no-inbound to work without its traffic',
+    });
+  }
+}
+
 function ownPorts({ workload }: Target, ports: SessionPlan['ports']): [number, number] {
   const { containers = [], initContainers = [] } = workload.template.spec ?? {};
   const declared = [...containers, ...initContainers].flatMap((each) => each.ports ?? []);
@@ -203,10 +222,12 @@ function ownPod(): Target {
 
 function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
   const { initContainers = [], containers = [] } = target.workload.template.spec ?? {};
-  const run = initContainers.filter(({ restartPolicy }) => restartPolicy !== 'Always' && !flags.skipInit);
-  const sidecars = containers
-    .map(({ name }) => name)
-    .filter((name) => name !== target.container.name && !flags.withoutContainer.includes(name));
+  const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
+  const native = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const run = initContainers.filter((each) => !native.includes(each) && !flags.skipInit && kept(each));
+  const sidecars = [...native, ...containers]
+    .filter((each) => each.name !== target.container.name && kept(each))
+    .map(({ name }) => name);
   const emptied = emptiedVolumes(target);
   return [
     ...run.map(

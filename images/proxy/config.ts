@@ -24,8 +24,9 @@ export const PROXY_DIRECTORY = '/tp-proxy';
 export const PROXY_BUNDLE = 'proxy.mjs';
 export const PROXY_CONFIG = 'config.json';
 
-/** What stands before the names of the target's variables in the proxy's container. */
+/** What stands before the names of the target's variables in the proxy's container: those of `env`, and of `envFrom`. */
 export const ENVIRONMENT_PREFIX = 'TPENV_';
+export const SOURCES_PREFIX = 'TPFROM_';
 
 /** The variable with the pod's own address. */
 export const POD_ADDRESS_VARIABLE = 'TP_POD_IP';

@@ -1,8 +1,8 @@
-import { ENVIRONMENT_PREFIX, type ProxyConfig } from './config.ts';
+import { ENVIRONMENT_PREFIX, type ProxyConfig, SOURCES_PREFIX } from './config.ts';
 
 /**
  * The environment that a container of the target would have, from the proxy's own: service links as they are, the
- * target's `envFrom` and `env` from under the prefix. Follows `makeEnvironmentVariables` of the kubelet
+ * target's `envFrom` and `env` from under their prefixes. Follows `makeEnvironmentVariables` of the kubelet
  * (pkg/kubelet/kubelet_pods.go): `env` wins over `envFrom`, both over service links, and `$(NAME)` sees what is before.
  */
 export function podEnvironment(
@@ -11,20 +11,16 @@ export function podEnvironment(
 ): Record<string, string> {
   const links = serviceLinks(own);
   const values: Record<string, string> = {};
-  const names = new Set(declared.map(({ name }) => name));
   for (const [key, value] of Object.entries(own)) {
-    if (!key.startsWith(ENVIRONMENT_PREFIX) || value === undefined) continue;
-    const name = key.slice(ENVIRONMENT_PREFIX.length);
-    if (!names.has(name)) values[name] = value;
+    if (key.startsWith(SOURCES_PREFIX) && value !== undefined) values[key.slice(SOURCES_PREFIX.length)] = value;
   }
-  const fromSources = { ...values };
   for (const { name, expand } of declared) {
     const raw = own[ENVIRONMENT_PREFIX + name];
-    // Optional references that do not exist leave no variable; a value from `envFrom` may then show through.
+    // An optional reference that leads nowhere leaves no variable; a value from `envFrom` then shows through.
     if (raw === undefined) continue;
     values[name] = expand ? expandReferences(raw, { ...links, ...values }) : raw;
   }
-  return { ...links, ...fromSources, ...values };
+  return { ...links, ...values };
 }
 
 /** The variables that the kubelet makes for Services: known by a `*_SERVICE_HOST` beside them. */
@@ -32,7 +28,7 @@ function serviceLinks(own: NodeJS.ProcessEnv): Record<string, string> {
   const links: Record<string, string> = {};
   const HOST = '_SERVICE_HOST';
   const services = Object.keys(own).filter(
-    (key) => key.endsWith(HOST) && !key.startsWith(ENVIRONMENT_PREFIX),
+    (key) => key.endsWith(HOST) && !key.startsWith(ENVIRONMENT_PREFIX) && !key.startsWith(SOURCES_PREFIX),
   );
   for (const service of services.map((key) => key.slice(0, -HOST.length))) {
     for (const [key, value] of Object.entries(own)) {

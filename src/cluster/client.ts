@@ -108,9 +108,19 @@ function explain(what: string, cause: unknown): Error {
     });
   }
   if (status !== undefined) return new TpError('TP_CLUSTER_REFUSED', `${what}: ${message}`, { cause });
-  const { code } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException;
-  return new TpError('TP_CLUSTER_UNREACHABLE', `${what}: the cluster does not answer: ${code ?? message}`, {
+  const why = errnoOf(cause) ?? message;
+  return new TpError('TP_CLUSTER_UNREACHABLE', `${what}: the cluster does not answer: ${why}`, {
     cause,
     hint: 'kubectl cluster-info',
   });
+}
+
+/** The system's error code at the bottom of what HTTP clients wrap around it. */
+function errnoOf(error: unknown): string | undefined {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const { code } = each as NodeJS.ErrnoException;
+    if (typeof code === 'string') return code;
+    if (each instanceof AggregateError) return errnoOf(each.errors[0]);
+  }
+  return undefined;
 }

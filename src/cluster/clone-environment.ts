@@ -10,7 +10,7 @@ export function cloneEnvironment(target: V1Container): V1EnvVar[] {
   return (target.env ?? []).map((variable) => {
     const name = ENVIRONMENT_PREFIX + variable.name;
     const resource = variable.valueFrom?.resourceFieldRef;
-    if (resource) {
+    if (resource && (resource.containerName ?? target.name) === target.name) {
       const literal = resourceValue(target, resource.resource, resource.divisor);
       return literal === undefined ? { name, valueFrom: variable.valueFrom } : { name, value: literal };
     }
@@ -36,7 +36,10 @@ function resourceValue(
   const limit = target.resources?.limits?.[key];
   const quantity = list === 'requests' ? (target.resources?.requests?.[key] ?? limit ?? '0') : limit;
   if (quantity === undefined) return undefined;
-  const unit = divisor === undefined || divisor === '0' ? 1 : Number(quantityToScalar(divisor));
-  const amount = Number(quantityToScalar(quantity));
-  return `${Math.ceil(amount / unit)}`;
+  // Whole numbers of the smallest unit, as the kubelet counts: thousandths of a CPU, else bytes.
+  const smallest = key === 'cpu' ? 1_000 : 1;
+  const count = (text: string) =>
+    Math.ceil(Number((Number(quantityToScalar(text)) * smallest).toPrecision(15)));
+  const unit = divisor === undefined || divisor === '0' ? smallest : count(divisor);
+  return `${Math.ceil(count(quantity) / unit)}`;
 }

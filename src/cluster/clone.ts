@@ -7,12 +7,14 @@ import type {
   V1PodTemplateSpec,
   V1SecurityContext,
   V1Volume,
+  V1VolumeMount,
 } from '@kubernetes/client-node';
 import {
   ENVIRONMENT_PREFIX,
   POD_ADDRESS_VARIABLE,
   PROXY_BUNDLE,
   PROXY_DIRECTORY,
+  SOURCES_PREFIX,
 } from '../../images/proxy/config.ts';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
@@ -91,7 +93,8 @@ function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOpt
     .map((each) =>
       each.name === target.container.name ? proxyContainer(each, uid, options) : withoutHostPorts(each),
     );
-  const lowPort = options.ports.some((port) => port < PRIVILEGED_PORTS_END) && uid !== 0;
+  // For root too: without its capabilities it may no more than others.
+  const lowPort = options.ports.some((port) => port < PRIVILEGED_PORTS_END);
   const otherSysctls = (spec.securityContext?.sysctls ?? []).filter(
     ({ name }) => name !== LOW_PORTS_SYSCTL.name,
   );
@@ -138,12 +141,12 @@ function proxyContainer(target: V1Container, uid: number | undefined, options: C
     env: [podAddress, ...cloneEnvironment(target)],
     envFrom: target.envFrom?.map((source) => ({
       ...source,
-      prefix: ENVIRONMENT_PREFIX + (source.prefix ?? ''),
+      prefix: SOURCES_PREFIX + (source.prefix ?? ''),
     })),
     ports: podPorts(target.ports),
     resources: { requests: PROXY_REQUESTS },
     volumeMounts: [
-      ...(target.volumeMounts ?? []),
+      ...(target.volumeMounts ?? []).map((mount) => renamedReferences(mount, target)),
       { name: CONFIG_VOLUME, mountPath: PROXY_DIRECTORY, readOnly: true },
     ],
     readinessProbe: {
@@ -155,6 +158,16 @@ function proxyContainer(target: V1Container, uid: number | undefined, options: C
     securityContext: proxySecurity(target.securityContext, uid),
     terminationMessagePolicy: 'FallbackToLogsOnError',
   };
+}
+
+/** A mount whose path names variables of the container, which are under the prefix in the proxy's. */
+function renamedReferences(mount: V1VolumeMount, { env = [] }: V1Container): V1VolumeMount {
+  const { subPathExpr } = mount;
+  if (subPathExpr === undefined) return mount;
+  const renamed = subPathExpr.replace(/\$(?:\$|\(([^)]*)\))/g, (whole, name?: string) =>
+    env.some((variable) => variable.name === name) ? `$(${ENVIRONMENT_PREFIX}${name})` : whole,
+  );
+  return { ...mount, subPathExpr: renamed };
 }
 
 /** As little as the "restricted" profile of PodSecurity asks for, with the target's own user and group. */
@@ -179,7 +192,9 @@ const configVolume = (configMap: string): V1Volume => ({
 /** Volumes that only one pod or one node can have become empty ones. */
 function cloneVolumes(volumes: readonly V1Volume[], claims: readonly string[]): V1Volume[] {
   return [
-    ...volumes.map((volume) => (staysBehind(volume) ? { name: volume.name, emptyDir: {} } : volume)),
+    ...volumes
+      .filter(({ name }) => !claims.includes(name)) // a claim goes before a volume of its name
+      .map((volume) => (staysBehind(volume) ? { name: volume.name, emptyDir: {} } : volume)),
     ...claims.map((name) => ({ name, emptyDir: {} })),
   ];
 }
@@ -191,6 +206,8 @@ const staysBehind = (volume: V1Volume): boolean =>
 
 /** Names of the volumes that the clone has only as empty ones. */
 export const emptiedVolumes = ({ workload }: Target): string[] => [
-  ...(workload.template.spec?.volumes ?? []).filter(staysBehind).map(({ name }) => name),
-  ...workload.claims,
+  ...new Set([
+    ...(workload.template.spec?.volumes ?? []).filter(staysBehind).map(({ name }) => name),
+    ...workload.claims,
+  ]),
 ];

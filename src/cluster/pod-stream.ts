@@ -120,7 +120,8 @@ export async function openPodStream(
     await Promise.race([once(socket, 'open', { signal }), refused]);
   } catch (cause) {
     stream.destroy();
-    if (cause instanceof TpError || signal.aborted) throw cause;
+    signal.throwIfAborted();
+    if (cause instanceof TpError) throw cause;
     throw new TpError('TP_PORT_FORWARD', `no connection to the proxy's pod: ${(cause as Error).message}`, {
       cause,
     });

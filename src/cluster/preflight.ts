@@ -94,7 +94,7 @@ export async function adviseOn(
   }
   return [
     ...lines,
-    ...placementAdvice(target),
+    ...placementAdvice(target, services),
     ...services.flatMap(({ name, notByDefault }) =>
       notByDefault && !named.includes(name)
         ? [`Service ${name} is left alone: ${notByDefault}; --service ${name} takes it`]
@@ -104,14 +104,18 @@ export async function adviseOn(
 }
 
 /** What affinity and spread say of one more pod with the target's labels. */
-export function placementAdvice({ workload }: Target): string[] {
+export function placementAdvice({ workload }: Target, services: readonly ServiceView[]): string[] {
   const { affinity, topologySpreadConstraints } = workload.template.spec ?? {};
   const lines: string[] = [];
+  const needed = new Set(services.flatMap(({ selects }) => selects));
   for (const term of affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-    const keys = Object.keys(term.labelSelector?.matchLabels ?? {});
-    const drop = keys.map((key) => ` --drop-label ${key}`).join('');
+    const { matchLabels = {}, matchExpressions = [] } = term.labelSelector ?? {};
+    // One label less is enough not to match; but not one by which a Service finds the pod.
+    const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
+    const key = keys.find((each) => !needed.has(each));
+    const way = key === undefined ? '--no-inbound' : `--drop-label ${key}`;
     lines.push(
-      `a required anti-affinity (${term.topologyKey}) may leave the proxy's pod pending; if so:${drop}`,
+      `a required anti-affinity (${term.topologyKey}) may leave the proxy's pod pending; if so: ${way}`,
     );
   }
   if (topologySpreadConstraints?.some(({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule')) {

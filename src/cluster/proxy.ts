@@ -21,16 +21,20 @@ export interface ProxyOptions {
   onNamed(name: string): void;
 }
 
-/** The proxy asks for its end when idle; a pod that is told to hurry, or that hangs, gets this long (s). */
+/** The pod ends by itself when it is idle; one that hangs gets this long (s). */
 const GRACE_SECONDS = 5;
+
+/** One that nobody was ever connected to has nothing to finish (s). */
+const UNUSED_GRACE_SECONDS = 1;
 
 /** Puts the proxy's pod into the cluster and connects to it. What was made is undone by `cleanup`. Throws TpError. */
 export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   const { cluster, plan, token, progress, interrupts, cleanup, signal, onNamed } = options;
   // Before the first object is made, so that an interruption in between finds them all.
+  let grace = UNUSED_GRACE_SECONDS;
   cleanup.defer(() =>
     progress.step('removing the proxy', ({ waitingFor }) =>
-      deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : GRACE_SECONDS, waitingFor),
+      deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor),
     ),
   );
   return await progress.step('proxy pod', async ({ waitingFor }) => {
@@ -41,6 +45,7 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
     waitingFor(`the proxy in ${pod.name}`);
     const proxy = new PodSide(options, pod);
     await proxy.connect(token);
+    grace = GRACE_SECONDS;
     cleanup.defer(() => proxy.leave());
     return proxy;
   });
@@ -88,7 +93,8 @@ export class PodSide {
         this.#control = await ProxyControl.open(stream, token, plan.session, (error) => this.#onLost(error));
         return;
       } catch (error) {
-        if (signal.aborted || attempt === CONNECT_TRIES) throw error;
+        signal.throwIfAborted();
+        if (attempt === CONNECT_TRIES) throw error;
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }

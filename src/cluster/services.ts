@@ -62,6 +62,9 @@ function reasonAgainst(service: V1Service, ports: number, stranger: string | und
   if (ports === 0) return 'none of its TCP ports leads to this container';
   if (clusterIP === 'None') return 'it is headless: its names would change';
   if (stranger !== undefined) return `it also selects ${stranger}, which is not of this workload`;
+  if (service.spec?.ports?.some(({ protocol }) => (protocol ?? 'TCP') !== 'TCP')) {
+    return 'it has ports that are not TCP, where the proxy answers nothing';
+  }
   if (internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local') {
     return 'its traffic policy is Local, and the proxy runs on one node only';
   }
@@ -69,16 +72,17 @@ function reasonAgainst(service: V1Service, ports: number, stranger: string | und
 }
 
 function podPort(targetPort: number | string, { workload, container }: Target): number | undefined {
-  const containers: V1Container[] = workload.template.spec?.containers ?? [];
+  const { containers = [], initContainers = [] } = workload.template.spec ?? {};
+  // In the order in which Kubernetes looks for a named port; init containers that restart for ever are sidecars.
+  const all = [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];
   const declares = (each: V1Container) =>
     each.ports?.find(({ name, containerPort, protocol }) => {
       return (protocol ?? 'TCP') === 'TCP' && (name === targetPort || containerPort === targetPort);
     });
-  const own = declares(container);
-  if (own) return own.containerPort;
-  // A number that no container declares is still a port of the pod; one that a sidecar declares is the sidecar's.
-  const sidecar = containers.some((each) => each.name !== container.name && declares(each));
-  return typeof targetPort === 'number' && !sidecar ? targetPort : undefined;
+  const declaring = typeof targetPort === 'number' && declares(container) ? container : all.find(declares);
+  if (declaring) return declaring.name === container.name ? declares(declaring)?.containerPort : undefined;
+  // A number that no container declares is still a port of the pod.
+  return typeof targetPort === 'number' ? targetPort : undefined;
 }
 
 const selects = (selector: Record<string, string>, labels: Record<string, string>): boolean =>

@@ -24,14 +24,16 @@ export async function draftContainer(
 ): Promise<Draft> {
   const marks = Object.entries(containerLabels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
   const args = ['create', ...marks, ...run.flags, run.image, ...run.command];
-  const client = spawn('docker', args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  // A pull may be cut short. Creating may not: it is quick, and what it made has to be known to be removed.
+  const cut = (await imageExists(docker, run.image)) ? undefined : signal;
+  const client = spawn('docker', args, { stdio: ['ignore', 'pipe', 'inherit'], signal: cut });
   client.on('error', () => {}); // aborted: 'close' follows
   let id = '';
   client.stdout.on('data', (chunk: Buffer) => {
     id += chunk.toString('utf8');
   });
   const [code] = (await once(client, 'close')) as [number | null];
-  signal.throwIfAborted();
+  cut?.throwIfAborted();
   if (code !== 0) throw await refusal(docker, run.image);
   const container = docker.getContainer(id.trim());
   try {

@@ -37,7 +37,7 @@ const CASES: { what: string; args: string[]; env?: NodeJS.ProcessEnv; code?: num
   },
   {
     what: 'no such image',
-    args: ['examplecom/nosuch'],
+    args: ['--workload', 'deployment/servicename', 'examplecom/nosuch'],
     says: [/there is no image examplecom\/nosuch here.*TP_NO_IMAGE/, /docker build -t examplecom\/nosuch/],
   },
   {
@@ -80,7 +80,7 @@ const CASES: { what: string; args: string[]; env?: NodeJS.ProcessEnv; code?: num
   { what: 'no image at all', args: ['--rm'], says: [/no image is named.*TP_USAGE/] },
   {
     what: 'a flag that Docker does not know',
-    args: ['--nosuch', IMAGE],
+    args: ['--nosuch=1', IMAGE],
     says: [/unknown flag: --nosuch/, /TP_DOCKER_CREATE/],
   },
   {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { callService, inCluster, kubectl } from './harness/cluster.ts';
+import { eventually } from './harness/eventually.ts';
 import { Tp } from './harness/tp.ts';
 
 const NAME = 'tp-e2e-inbound';
@@ -93,6 +94,17 @@ describe('inbound', () => {
     tp = await Tp.session([...workload, 'node:24-slim', 'node', '-e', SERVER]);
     await tp.says(/Service servicename is switched/);
     await tp.says(/Service servicename-metrics is switched/);
+    for (const port of ['80, "servicename"', '9090, "servicename-metrics"']) {
+      const greeting = `
+        const socket = net.connect(${port}).on('error', () => {});
+        const first = await Promise.race([once(socket, 'data'), setTimeout(500)]);
+        socket.destroy();
+        console.log(String(first));`;
+      await eventually(
+        () => inCluster(IMPORTS + greeting),
+        (text) => text.startsWith('hello'),
+      );
+    }
   });
   after(() => tp.end());
 
@@ -145,7 +157,10 @@ describe('ports', () => {
       server,
     ];
     await using tp = await Tp.session(args, /Service servicename is switched/);
-    assert.equal(await callService('http://servicename/'), 'from port 3000');
+    await eventually(
+      () => callService('http://servicename/'),
+      (text) => text === 'from port 3000',
+    );
     assert.match(await callService('http://servicename-metrics:9090/'), /servicename_requests_total/);
     assert.doesNotMatch(tp.stderr, /servicename-metrics is switched/);
   });
@@ -154,7 +169,10 @@ describe('ports', () => {
     const server = `require('node:http').createServer((q, r) => r.end('from loopback')).listen(8080, '127.0.0.1'); process.on('SIGTERM', () => process.exit(0));`;
     const args = ['--workload', 'deployment/servicename', 'node:24-slim', 'node', '-e', server];
     await using tp = await Tp.session(args, /Service servicename is switched/);
-    assert.equal(await callService('http://servicename/'), 'from loopback');
+    await eventually(
+      () => callService('http://servicename/'),
+      (text) => text === 'from loopback',
+    );
     await tp.says(/port 8080 listens on 127\.0\.0\.1 only/);
   });
 });

@@ -96,7 +96,7 @@ describe('isolation', () => {
     // The CLI would end the session on the loss of its agent: it is held still, so that the container is looked at alone.
     tp.child.kill('SIGSTOP');
     try {
-      await docker('exec', `tp-${tp.session}`, 'kill', '-9', `${pid}`);
+      await docker('exec', `tp-${tp.session}`, 'sh', '-c', `kill -9 ${pid}`);
       const results = await jsonFrom<Record<string, string>>(NAME, REACH, attempts);
       for (const [what, result] of Object.entries(results)) assert.notEqual(result, 'answered', what);
       assert.equal(Object.keys(results).length, 3);

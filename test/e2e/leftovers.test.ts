@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { apply, callService, kubectl } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
@@ -70,7 +71,7 @@ describe('nothing is left behind', () => {
 
   test('after a start that fails in Docker', async () => {
     await leavesNothing(async () => {
-      const { code, stderr } = await tp('docker-run', IMAGE, '/no/such/program');
+      const { code, stderr } = await tp('docker-run', '--entrypoint', '/no/such/program', IMAGE);
       assert.ok(code === 127 || code === 126 || code === 125 || code === 1, `exit ${code}`);
       assert.match(stderr, /no such file or directory/);
     });
@@ -152,9 +153,10 @@ describe('nothing is left behind', () => {
         'jsonpath={.metadata.annotations.kubectl\\.kubernetes\\.io/last-applied-configuration}',
       );
       await apply(manifest);
-      assert.match(await callService('http://servicename/who'), /"tp-servicename-/);
+      const who = () => callService('http://servicename/who');
+      await eventually(who, (text) => text.includes('"tp-servicename-'));
       await session.end();
-      assert.match(await callService('http://servicename/who'), /"servicename-/);
+      await eventually(who, (text) => text.includes('"servicename-'));
     });
   });
 });

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { callService, kubectl, withInput } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
@@ -198,7 +199,10 @@ describe("tp's own flags", () => {
       /Service queue is switched/,
     );
     assert.match(session.stderr, /Service queue-nodes is left alone: it is headless/);
-    assert.equal(await callService(`http://queue:${port}/`), 'queue on the laptop');
+    await eventually(
+      () => callService(`http://queue:${port}/`),
+      (text) => text === 'queue on the laptop',
+    );
     assert.match(await callService(`http://queue-0.queue-nodes:${declared}/`), /queue-0/);
   });
 

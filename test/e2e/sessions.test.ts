@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { callService, kubectl } from './harness/cluster.ts';
 import { docker, inContainer } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { Tp, tp } from './harness/tp.ts';
 
 const ONE = 'tp-e2e-one';
@@ -41,13 +42,15 @@ describe('two sessions at once', () => {
   });
 
   test('each reaches the other through the cluster', async () => {
-    assert.equal(
-      (await inContainer(ONE, `console.log(await (await fetch('http://thing1/')).text())`)).trim(),
-      'two',
+    const ask = (name: string, url: string) =>
+      inContainer(name, `console.log(await (await fetch('${url}')).text())`);
+    await eventually(
+      () => ask(ONE, 'http://thing1/'),
+      (text) => text === 'two\n',
     );
-    assert.equal(
-      (await inContainer(TWO, `console.log(await (await fetch('http://servicename/')).text())`)).trim(),
-      'one',
+    await eventually(
+      () => ask(TWO, 'http://servicename/'),
+      (text) => text === 'one\n',
     );
   });
 
@@ -74,7 +77,10 @@ describe('two sessions at once', () => {
 
   test('the end of one leaves the other as it is', async () => {
     await two.end();
-    assert.match(await callService('http://thing1/'), /"name":"thing1"/);
+    await eventually(
+      () => callService('http://thing1/'),
+      (text) => /"name":"thing1"/.test(text),
+    );
     assert.equal(await callService('http://servicename/'), 'one');
     assert.match(await docker('ps', '--format', '{{.Names}}'), new RegExp(ONE));
     assert.equal(
