@@ -33,14 +33,14 @@ export interface TargetChoice {
   container?: string | undefined;
 }
 
-const KINDS: Readonly<Record<string, Workload['kind']>> = {
-  deployment: 'deployment',
-  deployments: 'deployment',
-  deploy: 'deployment',
-  statefulset: 'statefulset',
-  statefulsets: 'statefulset',
-  sts: 'statefulset',
-};
+const KINDS: ReadonlyMap<string, Workload['kind']> = new Map([
+  ['deployment', 'deployment'],
+  ['deployments', 'deployment'],
+  ['deploy', 'deployment'],
+  ['statefulset', 'statefulset'],
+  ['statefulsets', 'statefulset'],
+  ['sts', 'statefulset'],
+]);
 
 /** The workloads of the namespace, those of tp itself left out. Throws TpError. */
 export async function listWorkloads({ apps, namespace }: Cluster): Promise<Workload[]> {
@@ -116,7 +116,7 @@ function chooseByImage(workloads: readonly Workload[], choice: TargetChoice): Ta
 
 function chooseByName(workloads: readonly Workload[], wanted: string, choice: TargetChoice): Target {
   const [kindName = '', name = ''] = wanted.split('/');
-  const kind = KINDS[kindName.toLowerCase()];
+  const kind = KINDS.get(kindName.toLowerCase());
   if (!kind || !name) {
     throw new TpError('TP_BAD_WORKLOAD', `--workload ${wanted}: not KIND/NAME of a known kind`, {
       hint: 'deployment/NAME or statefulset/NAME',

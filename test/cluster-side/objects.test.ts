@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import type { V1Deployment } from '@kubernetes/client-node';
+import {
+  createObjects,
+  deleteObjects,
+  giveBackServices,
+  listSessions,
+  type SessionObjects,
+} from '../../src/cluster/objects.ts';
+import { takeService } from '../../src/cluster/takeover.ts';
+import { TpError } from '../../src/errors.ts';
+import { FakeCluster, refusal } from './fake-cluster.ts';
+
+let fake: FakeCluster;
+const metadata = { name: 'tp-shop-abc', labels: { 'tp/session': 'abc' }, annotations: { 'tp/owner': '{"pid":1}' } };
+const OBJECTS: SessionObjects = {
+  configMap: { metadata, data: {} },
+  shadow: { metadata, spec: { clusterIP: 'None', selector: { app: 'shop' } } },
+  deployment: { metadata, spec: { selector: {}, template: {} } } as V1Deployment,
+};
+const MINE = { 'tp/session': 'abc' };
+
+beforeEach(() => {
+  fake = new FakeCluster();
+  fake.services.add({ metadata: { name: 'shop', resourceVersion: '1' }, spec: { selector: { app: 'shop' } } });
+  fake.configMaps.add({ metadata: { name: 'other' } });
+});
+
+describe('the objects of a session', () => {
+  it('are made with the Deployment last, so that its pod finds the rest', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    assert.equal(fake.requests.at(-1), 'create deployment tp-shop-abc');
+    assert.deepEqual(fake.requests.slice(0, -1).sort(), [
+      'create configmap tp-shop-abc',
+      'create service tp-shop-abc',
+    ]);
+  });
+
+  it('have no headless Service where there is nothing to fall back to', async () => {
+    await createObjects(fake.cluster, { ...OBJECTS, shadow: undefined });
+    assert.deepEqual(fake.requests, ['create configmap tp-shop-abc', 'create deployment tp-shop-abc']);
+  });
+
+  it('are not followed by a Deployment when one of them is refused', async () => {
+    fake.before = (request) => {
+      if (request.startsWith('create configmap')) throw refusal(403, 'exceeded quota');
+    };
+    await assert.rejects(createObjects(fake.cluster, OBJECTS), (error) => {
+      assert.ok(error instanceof TpError);
+      assert.match(error.message, /ConfigMap: exceeded quota/);
+      return true;
+    });
+    assert.ok(!fake.requests.some((request) => request.startsWith('create deployment')));
+  });
+
+  it('are deleted, all of them and no others', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.pods.add(
+      { metadata: { name: 'pod', uid: '1', labels: MINE } },
+      { metadata: { name: 'original', uid: '2', labels: { app: 'shop' } } },
+      { metadata: { name: 'of-another', uid: '3', labels: { 'tp/session': 'def' } } },
+    );
+    await deleteObjects(fake.cluster, 'abc', 5);
+    assert.deepEqual([...fake.deployments.items.keys()], []);
+    assert.deepEqual([...fake.configMaps.items.keys()], ['other']);
+    assert.deepEqual([...fake.services.items.keys()], ['shop']);
+    assert.deepEqual([...fake.pods.items.keys()], ['original', 'of-another']);
+  });
+
+  it('are gone only when the pods and the ReplicaSet are', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
+    fake.replicaSets.add({ metadata: { name: 'rs', labels: MINE } });
+    // The pod takes a while to end, and its ReplicaSet to be collected.
+    let lists = 0;
+    const waited: string[] = [];
+    fake.before = (request) => {
+      if (request === 'list replicaset' && ++lists === 3) fake.replicaSets.items.clear();
+      if (request === 'delete pod pod') throw refusal(404, 'it went by itself');
+      if (request === 'list pod' && lists === 1) fake.pods.items.clear();
+    };
+    await deleteObjects(fake.cluster, 'abc', 5, (what) => waited.push(what));
+    assert.ok(lists >= 3);
+    assert.deepEqual(waited.slice(0, 1), ['pod pod to end']);
+    assert.equal(fake.requests.filter((request) => request === 'delete pod pod').length, 1, 'asked once');
+  });
+
+  it('may be deleted again, and by two at once', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    await Promise.all([deleteObjects(fake.cluster, 'abc', 0), deleteObjects(fake.cluster, 'abc', 0)]);
+    await deleteObjects(fake.cluster, 'abc', 0);
+    assert.equal(fake.deployments.items.size, 0);
+  });
+
+  it('that cannot be deleted are told', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.before = (request) => {
+      if (request.startsWith('delete deployment')) throw refusal(403, 'no');
+    };
+    await assert.rejects(deleteObjects(fake.cluster, 'abc', 0));
+  });
+});
+
+describe('giving back', () => {
+  it('is for every Service that the session holds', async () => {
+    fake.services.add(
+      { metadata: { name: 'second', resourceVersion: '1' }, spec: { selector: { app: 'shop' } } },
+      { metadata: { name: 'third', resourceVersion: '1' }, spec: { selector: { app: 'shop' } } },
+    );
+    await takeService(fake.cluster, 'shop', 'abc');
+    await takeService(fake.cluster, 'second', 'abc');
+    await takeService(fake.cluster, 'third', 'def');
+    assert.deepEqual(await giveBackServices(fake.cluster, 'abc'), ['shop', 'second']);
+    assert.deepEqual(fake.selector('shop'), { app: 'shop' });
+    assert.deepEqual(fake.selector('third'), { app: 'shop', 'tp/session': 'def' });
+    assert.deepEqual(await giveBackServices(fake.cluster, 'abc'), []);
+  });
+});
+
+describe('the sessions of a namespace', () => {
+  it('are found by any of their traces, with whose they are', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    await takeService(fake.cluster, 'shop', 'abc');
+    fake.services.add({ metadata: { name: 'held' }, spec: { selector: { 'tp/session': 'gone' } } });
+    fake.configMaps.add({ metadata: { name: 'left', labels: { 'tp/session': 'left' } } });
+    const sessions = await listSessions(fake.cluster);
+    assert.deepEqual(Object.fromEntries(sessions), {
+      abc: { 'tp/owner': '{"pid":1}' },
+      left: {},
+      gone: {},
+    });
+  });
+});
