@@ -27,7 +27,9 @@ export function serveCall(stream: TunnelStream, options: ControlOptions): void {
   stream.on('data', (chunk: Buffer) => {
     try {
       for (const message of decoder.push(chunk)) {
-        void respond(message as Call, options).then((answer) => stream.end(encodeMessage(answer)));
+        void respond(message as Call, options)
+          .catch((error: Error): Answer<never> => ({ error: error.message }))
+          .then((answer) => stream.end(encodeMessage(answer)));
       }
     } catch (error) {
       stream.reset(ResetCode.badRequest, (error as Error).message);

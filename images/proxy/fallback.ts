@@ -9,6 +9,12 @@ const STAGGER_MS = 250;
 /** The whole search for an original pod (ms): a rollout replaces the last one within this. */
 const SEARCH_LIMIT_MS = 10_000;
 
+/**
+ * One round over the pods (ms): longer than a lost SYN's first retransmission. Then their name is asked for again, for
+ * one that died without a word has a successor by then.
+ */
+const ROUND_LIMIT_MS = 2_000;
+
 /** Between two rounds over all pods (ms). */
 const ROUND_PAUSE_MS = 100;
 
@@ -37,7 +43,9 @@ export class Fallback {
     const end = performance.now() + limitMs;
     for (;;) {
       try {
-        return await dialAny(await this.#candidates(peer), port, signal);
+        const candidates = await this.#candidates(peer);
+        const round = AbortSignal.any([signal, AbortSignal.timeout(ROUND_LIMIT_MS)]);
+        return await dialAny(candidates, port, round);
       } catch (error) {
         if (signal.aborted || performance.now() + ROUND_PAUSE_MS > end) throw error;
       }
@@ -86,7 +94,8 @@ async function dialAny(addresses: string[], port: number, signal: AbortSignal): 
       else reject(failure ?? new Error('no pod answered'));
     };
     const aborted = () => {
-      failure = signal.reason as Error;
+      const { reason } = signal as { reason: Error };
+      failure = reason.name === 'TimeoutError' ? (failure ?? new Error('no pod answered in time')) : reason;
       finish(undefined);
     };
     const next = () => {

@@ -39,13 +39,16 @@ async function answer(
   gone: AbortSignal,
 ): Promise<void> {
   const { port, listeners, fallback } = options;
+  const end = performance.now() + listeners.waitMs;
   for (;;) {
     const agent = await listeners.wait(port, gone);
     if (!agent) break;
     const stream = await openInbound(agent, port, peer, socket.remotePort ?? 1);
     if (stream === 'refused') {
       listeners.refused(port);
-      continue;
+      // One that is said to listen and always refuses listens where we cannot reach it: not for ever.
+      if (performance.now() < end) continue;
+      break;
     }
     if (stream === 'lost') break;
     if (gone.aborted) return void stream.destroy();

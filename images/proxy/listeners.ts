@@ -18,12 +18,13 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   #ports = new Set<number>();
   readonly #seen = new Set<number>();
   readonly #givenUp = new Set<number>();
-  readonly #waitMs: number;
+  /** How long a connection waits for a process that restarts (ms). */
+  readonly waitMs: number;
 
   constructor(waitMs: number) {
     super();
     this.setMaxListeners(0); // one waits for each connection that waits
-    this.#waitMs = waitMs;
+    this.waitMs = waitMs;
   }
 
   get phase(): Phase {
@@ -88,7 +89,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** The agent once the process listens; undefined as soon as it is clear that it will not, or when `signal` aborts. */
   async wait(port: number, signal: AbortSignal): Promise<Tunnel | undefined> {
-    const expired = AbortSignal.timeout(this.#waitMs);
+    const expired = AbortSignal.timeout(this.waitMs);
     const either = AbortSignal.any([expired, signal]);
     for (;;) {
       const agent = this.ready(port);

@@ -23,7 +23,9 @@ export function readinessServer(
     if (!fallback) return false;
     try {
       const signal = AbortSignal.timeout(DIAL_LIMIT_MS);
-      (await Promise.any(ports.map((each) => fallback.dial(each, '', signal, 0)))).destroy();
+      // Each that is reached is closed again, also after the first.
+      const reach = async (each: number) => void (await fallback.dial(each, '', signal, 0)).destroy();
+      await Promise.any(ports.map(reach));
       reachedAt = performance.now();
       return true;
     } catch {

@@ -67,14 +67,19 @@ export function sessionServer(options: SessionsOptions): Server {
     const read = () => {
       const bytes = socket.read(PREAMBLE_BYTES) as Buffer | null;
       if (!bytes) return;
-      known();
+      socket.off('readable', read);
       const token = decodePreamble(bytes);
       const digest = createHash('sha256')
         .update(token ?? '')
         .digest();
-      if (token && timingSafeEqual(digest, expected)) return admit(socket);
+      if (token && timingSafeEqual(digest, expected)) {
+        known();
+        return admit(socket);
+      }
+      // It stays one of the unknown until it has closed, and is cut when its time is over.
       const payload = encodeReason(CloseCode.unauthorized, 'not the token of this session');
       socket.end(encodeFrame({ type: FrameType.close, stream: 0, sequence: 0, payload }));
+      socket.resume();
     };
     socket.on('readable', read).on('close', known);
   });

@@ -18,6 +18,12 @@ export const ACK_AFTER_MS = 50;
 /** Bytes of one stream per turn: a small request waits for at most this much of each busy stream. */
 export const QUANTUM_BYTES = 16 * 1024;
 
+/** Bytes that a stream may have on its way while others use the link too: about a millisecond of it. */
+export const SHARED_STREAM_BYTES = 64 * 1024;
+
+/** For how long (ms) a link counts as shared after streams took turns on it: longer than a pause between requests. */
+export const SHARED_FOR_MS = 250;
+
 /** Bytes given to the link at once: few enough to keep turns short, enough to fill a write. */
 export const BATCH_BYTES = 64 * 1024;
 

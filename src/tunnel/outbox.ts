@@ -1,8 +1,8 @@
 import { checkLength, encodeHeader } from './encode.ts';
 import { CloseCode, TunnelError } from './errors.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
-import { BATCH_BYTES, MAX_CONTROL_FRAMES, QUANTUM_BYTES, SESSION_WINDOW_BYTES } from './limits.ts';
-import type { Link } from './link.ts';
+import * as limits from './limits.ts';
+import { type Clock, type Link, systemClock } from './link.ts';
 import type { TunnelStream } from './stream.ts';
 
 interface Control {
@@ -25,12 +25,17 @@ export class Outbox {
   #unacknowledged: { sequence: number; bytes: number }[] = [];
   #inFlight = 0;
   #sequence: number;
+  /** The stream that sent last, and until when the link counts as shared by several. */
+  #latest: TunnelStream | undefined;
+  #sharedUntil = 0;
+  readonly #clock: Clock;
   #full = false;
   #started = false;
   #stopped = false;
 
-  constructor(link: Link, firstSequence = 0) {
+  constructor(link: Link, firstSequence = 0, clock: Clock = systemClock) {
     this.#link = link;
+    this.#clock = clock;
     this.#sequence = firstSequence;
   }
 
@@ -72,7 +77,7 @@ export class Outbox {
    */
   control(type: FrameType, stream: number, payload: Buffer): boolean {
     checkLength(type, payload.length);
-    if (this.#control.length >= MAX_CONTROL_FRAMES) return false;
+    if (this.#control.length >= limits.MAX_CONTROL_FRAMES) return false;
     this.#control.push({ type, stream, payload });
     this.#pump();
     return true;
@@ -111,7 +116,7 @@ export class Outbox {
   #nextBatch(): Buffer[] {
     const batch: Buffer[] = [];
     let bytes = 0;
-    while (bytes < BATCH_BYTES) {
+    while (bytes < limits.BATCH_BYTES) {
       const frame = this.#nextFrame();
       if (!frame) break;
       for (const buffer of frame) {
@@ -127,18 +132,35 @@ export class Outbox {
       this.#urgent.delete(type);
       return [encodeHeader(type, 0, 0, payload.length), payload];
     }
-    if (!this.#started || this.#inFlight >= SESSION_WINDOW_BYTES) return undefined;
+    if (!this.#started || this.#inFlight >= limits.SESSION_WINDOW_BYTES) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
-      const { type, payload, length } = stream.takeTurn(QUANTUM_BYTES);
+      const quantum = this.#quantum(stream);
+      if (quantum <= 0 && stream.hasData) continue; // its next credit brings it back
+      const { type, payload, length } = stream.takeTurn(quantum);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
+  }
+
+  /**
+   * How much a stream may send in its turn. While streams share the link none of them may have much on its way: what
+   * one has put into the buffers between the ends, the others wait behind. One that is alone may fill its window.
+   */
+  #quantum(stream: TunnelStream): number {
+    if (!stream.hasData) return 0;
+    const now = this.#clock.now();
+    if (this.#latest !== stream) {
+      if (this.#latest) this.#sharedUntil = now + limits.SHARED_FOR_MS;
+      this.#latest = stream;
+    }
+    const limit = now < this.#sharedUntil ? limits.SHARED_STREAM_BYTES : Number.POSITIVE_INFINITY;
+    return Math.min(limits.QUANTUM_BYTES, limit - stream.outstanding);
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {

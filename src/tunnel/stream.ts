@@ -39,6 +39,7 @@ export class TunnelStream extends Duplex {
   #accepted = false;
   /** Bytes that we may still send. */
   #credit: number;
+  readonly #sendWindow: number;
   #queue: Buffer[] = [];
   #queued = 0;
   #flushed: ((error?: Error) => void) | undefined;
@@ -59,6 +60,7 @@ export class TunnelStream extends Duplex {
     this.id = id;
     this.#opened = opened;
     this.#credit = sendWindow;
+    this.#sendWindow = sendWindow;
     this.#allowance = receiveWindow;
     this.#window = receiveWindow;
   }
@@ -87,6 +89,16 @@ export class TunnelStream extends Duplex {
   get sendable(): boolean {
     if (this.#over || !(this.#opened || this.#accepted)) return false;
     return (this.#queued > 0 && this.#credit > 0) || this.#endDue;
+  }
+
+  /** Bytes that were sent and that the peer's reader has not made room for again. */
+  get outstanding(): number {
+    return this.#sendWindow - this.#credit;
+  }
+
+  /** Whether the next turn would be one of data. */
+  get hasData(): boolean {
+    return this.#queued > 0;
   }
 
   get #endDue(): boolean {
@@ -182,8 +194,8 @@ export class TunnelStream extends Duplex {
       this.#ungranted += next.length;
       this.#reading = this.push(next);
     }
-    // Granting by quarters keeps the sender going at the cost of one small frame for each.
-    if (this.#ungranted >= this.#window / 4 && !this.#endReceived && !this.#over) {
+    // Granting by eighths keeps a sender going that holds itself back, at the cost of one small frame for each.
+    if (this.#ungranted >= this.#window / 8 && !this.#endReceived && !this.#over) {
       this.#carrier.control(FrameType.credit, this.id, encodeUint32(this.#ungranted));
       this.#allowance += this.#ungranted;
       this.#ungranted = 0;

@@ -49,7 +49,7 @@ export class Tunnel implements StreamCarrier {
     this.#link = options.link;
     this.#clock = options.clock ?? systemClock;
     this.#nextId = options.dialled ? 1 : 2;
-    this.#outbox = new Outbox(options.link);
+    this.#outbox = new Outbox(options.link, 0, this.#clock);
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });

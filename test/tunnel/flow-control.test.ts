@@ -5,7 +5,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { decodeUint32 } from '../../src/tunnel/decode.ts';
 import { FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../../src/tunnel/frame.ts';
-import { QUANTUM_BYTES, SESSION_WINDOW_BYTES, STREAM_WINDOW_BYTES } from '../../src/tunnel/limits.ts';
+import {
+  QUANTUM_BYTES,
+  SESSION_WINDOW_BYTES,
+  SHARED_FOR_MS,
+  SHARED_STREAM_BYTES,
+  STREAM_WINDOW_BYTES,
+} from '../../src/tunnel/limits.ts';
 import { pattern, read } from './bytes.ts';
 import type { ScriptedLink } from './link-pair.ts';
 import { HELLO, RawPeer } from './raw-peer.ts';
@@ -113,13 +119,13 @@ describe('a stream that nobody reads', () => {
 });
 
 describe('credit', () => {
-  it('is granted for what was read, by quarters of the window', async () => {
+  it('is granted for what was read, by eighths of the window', async () => {
     const peer = await RawPeer.met();
     await peer.stream(FrameType.open, 1, '{}');
     const [stream] = peer.streams;
     stream?.resume();
-    const quarter = STREAM_WINDOW_BYTES / 4;
-    for (let left = quarter - 1; left > 0; left -= MAX_PAYLOAD_BYTES) {
+    const eighth = STREAM_WINDOW_BYTES / 8;
+    for (let left = eighth - 1; left > 0; left -= MAX_PAYLOAD_BYTES) {
       await peer.stream(FrameType.data, 1, pattern(Math.min(left, MAX_PAYLOAD_BYTES)));
     }
     assert.deepEqual(peer.heard(FrameType.credit), []);
@@ -127,7 +133,7 @@ describe('credit', () => {
     const credits = peer.heard(FrameType.credit);
     assert.deepEqual(
       credits.map(({ stream, payload }) => [stream, decodeUint32(payload)]),
-      [[1, quarter]],
+      [[1, eighth]],
     );
   });
 
@@ -225,8 +231,8 @@ describe('a full link', () => {
 });
 
 describe('the session window', () => {
-  /** Enough of them to pass the session's window with their own. */
-  const STREAMS = Math.ceil(SESSION_WINDOW_BYTES / STREAM_WINDOW_BYTES) + 4;
+  /** Enough of them to pass the session's window with what each may send while they share the link. */
+  const STREAMS = Math.ceil(SESSION_WINDOW_BYTES / SHARED_STREAM_BYTES) + 4;
 
   /** A pair whose agent has as much to send as it may, while nothing is acknowledged. */
   async function unacknowledged(): Promise<TunnelPair> {
@@ -235,7 +241,7 @@ describe('the session window', () => {
     pair.clock.advance(50);
     await pair.settle();
     pair.agent.link.hold();
-    for (const [near] of streams) near.write(pattern(STREAM_WINDOW_BYTES));
+    for (const [near] of streams) near.write(pattern(SHARED_STREAM_BYTES));
     await pair.settle();
     return pair;
   }
@@ -271,11 +277,43 @@ describe('the session window', () => {
     await pair.settle();
     pair.clock.advance(50);
     await pair.settle();
-    assert.ok(sequencedSent(pair.agent.link) > STREAMS * STREAM_WINDOW_BYTES);
+    assert.ok(sequencedSent(pair.agent.link) > STREAMS * SHARED_STREAM_BYTES);
     const read = pair.agent.link.frames().filter(({ type }) => type === FrameType.data);
     assert.equal(
       read.reduce((sum, { payload }) => sum + payload.length, 0),
-      STREAMS * STREAM_WINDOW_BYTES,
+      STREAMS * SHARED_STREAM_BYTES,
     );
+  });
+});
+
+describe('a shared link', () => {
+  const dataOn = (pair: TunnelPair, id: number) =>
+    pair.agent.link
+      .frames()
+      .filter(({ type, stream }) => type === FrameType.data && stream === id)
+      .reduce((sum, { payload }) => sum + payload.length, 0);
+
+  it('leaves a stream that is alone its whole window', async () => {
+    const pair = await tunnelPair();
+    const [near] = await openStream(pair);
+    near.write(pattern(STREAM_WINDOW_BYTES * 2));
+    await pair.settle();
+    assert.equal(dataOn(pair, near.id), STREAM_WINDOW_BYTES);
+  });
+
+  it('lets no stream have much on its way while others use it, and all again when they have gone quiet', async () => {
+    const pair = await tunnelPair();
+    const [bulk] = await openStream(pair);
+    const [small] = await openStream(pair);
+    small.write(pattern(10));
+    await pair.settle();
+    bulk.write(pattern(STREAM_WINDOW_BYTES * 2));
+    await pair.settle();
+    assert.equal(dataOn(pair, bulk.id), SHARED_STREAM_BYTES);
+    pair.clock.advance(SHARED_FOR_MS);
+    const far = pair.proxy.streams[0];
+    far?.read(SHARED_STREAM_BYTES / 2);
+    await pair.settle();
+    assert.ok(dataOn(pair, bulk.id) > STREAM_WINDOW_BYTES);
   });
 });

@@ -14,6 +14,9 @@ const PORT = 7000;
 /** Another machine on the laptop's LAN: a network namespace with a server that greets whoever connects. */
 export async function lanHost() {
   const ip = (...args: string[]) => run('ip', args);
+  // What an interrupted run left; there is mostly nothing.
+  await ip('link', 'del', 'tp-e2e-host').catch(() => {});
+  await ip('netns', 'del', NAMESPACE).catch(() => {});
   await ip('netns', 'add', NAMESPACE);
   await ip('link', 'add', 'tp-e2e-host', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', NAMESPACE);
   await ip('addr', 'add', `${HOST}/24`, 'dev', 'tp-e2e-host');

@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { before, describe, it } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import type { ProxyConfig } from '../../images/proxy/config.ts';
+import { PROXY_ASSET } from '../../src/assets.ts';
+import type { ServiceView } from '../../src/cluster/services.ts';
+import { TpError } from '../../src/errors.ts';
+import type { DockerRunFlags } from '../../src/flags.ts';
+import { hashOf, type PlanInput, planSession, type SessionPlan } from '../../src/plan.ts';
+import { describePlan, planAsYaml } from '../../src/plan-output.ts';
+import { sidecar, type TargetOptions, target } from '../cluster-side/target.ts';
+
+const FLAGS: DockerRunFlags = {
+  inbound: true,
+  service: [],
+  fallback: true,
+  skipInit: false,
+  withoutContainer: [],
+  dropLabel: [],
+  port: [],
+  localCidr: [],
+  dryRun: false,
+};
+
+const SHOP: ServiceView = { name: 'shop', ports: [{ port: 80, pod: 8080, name: 'http' }], selects: ['app'] };
+const METRICS: ServiceView = { name: 'metrics', ports: [{ port: 9090, pod: 9090 }], selects: ['app'] };
+const HEADLESS: ServiceView = { ...SHOP, name: 'headless', notByDefault: 'it is headless: its names would change' };
+
+interface Given {
+  flags?: Partial<DockerRunFlags>;
+  target?: TargetOptions | undefined;
+  services?: ServiceView[];
+}
+
+function plan(given: Given = {}): SessionPlan {
+  const input: PlanInput = {
+    session: 'a1b2c3d4e5',
+    tokenSha256: hashOf(Buffer.alloc(32)),
+    namespace: 'shop',
+    image: 'examplecom/servicename',
+    flags: { ...FLAGS, ...given.flags },
+    target: 'target' in given && given.target === undefined ? undefined : target(given.target),
+    services: given.services ?? [SHOP],
+    owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
+  };
+  return planSession(input);
+}
+
+function refused(given: Given): TpError {
+  try {
+    plan(given);
+  } catch (error) {
+    assert.ok(error instanceof TpError, String(error));
+    return error;
+  }
+  throw new Error('it was planned');
+}
+
+const configOf = ({ objects }: SessionPlan) =>
+  JSON.parse(objects.configMap.data?.['config.json'] ?? '') as ProxyConfig;
+const labelsOf = ({ objects }: SessionPlan) => objects.deployment.spec?.template.metadata?.labels;
+
+before(() => {
+  // The proxy's bundle is part of the plan; a checkout that was not built yet has none.
+  if (!existsSync(PROXY_ASSET)) execFileSync(process.execPath, ['build.ts'], { stdio: 'inherit' });
+});
+
+describe('the plan of a session', () => {
+  it('has the Services, the ports, and the objects under one name', () => {
+    const { services, ports, workload, container, fallback, objects } = plan();
+    assert.deepEqual(services, [SHOP]);
+    assert.deepEqual(ports, [{ pod: 8080, process: 8080 }]);
+    assert.deepEqual([workload, container, fallback], ['deployment/servicename', 'app', true]);
+    const { deployment, configMap, shadow } = objects;
+    for (const object of [deployment, configMap, shadow]) {
+      assert.equal(object?.metadata?.name, 'tp-servicename-a1b2c3d4e5');
+      assert.equal(object?.metadata?.labels?.['tp/session'], 'a1b2c3d4e5');
+      assert.match(object?.metadata?.annotations?.['tp/owner'] ?? '', /"user":"me"/);
+      assert.equal(object?.metadata?.annotations?.['tp/workload'], 'deployment/servicename');
+    }
+  });
+
+  it('tells the proxy what it needs, and no secret', () => {
+    const { objects, tunnelPort } = plan({ target: { container: { env: [{ name: 'A', value: '$(B)' }] } } });
+    const config = configOf({ objects } as SessionPlan);
+    assert.equal(config.session, 'a1b2c3d4e5');
+    assert.match(config.tokenSha256, /^[0-9a-f]{64}$/);
+    assert.equal(config.tunnelPort, tunnelPort);
+    assert.deepEqual(config.ports, [8080]);
+    assert.deepEqual(config.fallback, { service: 'tp-servicename-a1b2c3d4e5', namespace: 'shop' });
+    assert.deepEqual(config.environment, [{ name: 'A', expand: true }]);
+    assert.ok((objects.configMap.data?.['proxy.mjs'] ?? '').length > 10_000);
+    assert.ok(JSON.stringify(objects.configMap).length < 1024 * 1024, 'a ConfigMap holds 1 MiB');
+  });
+
+  it('finds the original pods by what finds them, and not by the session', () => {
+    const { shadow } = plan().objects;
+    assert.deepEqual(shadow?.spec, { clusterIP: 'None', selector: { app: 'servicename' } });
+  });
+
+  it('finds them by their labels where the workload selects by expressions', () => {
+    const of = target();
+    of.workload.selector = { matchExpressions: [{ key: 'app', operator: 'In', values: ['servicename'] }] };
+    const { objects } = planSession({ ...input(), target: of });
+    assert.deepEqual(objects.shadow?.spec?.selector, { app: 'servicename' });
+  });
+
+  it('has names that Kubernetes takes, however the workload is called', () => {
+    for (const name of ['my.shop.v1', `${'x'.repeat(39)}.y`, 'a'.repeat(253), 'a-.b']) {
+      const { metadata } = plan({ target: { name } }).objects.deployment;
+      assert.match(metadata?.name ?? '', /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, name);
+    }
+  });
+
+  it('takes the image that is named for the proxy', () => {
+    const { objects } = plan({ flags: { proxyImage: 'mine/node:24' } });
+    assert.equal(objects.deployment.spec?.template.spec?.containers[0]?.image, 'mine/node:24');
+  });
+});
+
+const input = (): PlanInput => ({
+  session: 'abc',
+  tokenSha256: '',
+  namespace: 'shop',
+  image: 'x',
+  flags: FLAGS,
+  target: target(),
+  services: [SHOP],
+  owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
+});
+
+describe('the Services of a session', () => {
+  const taken = (given: Given) => plan(given).services.map(({ name }) => name);
+
+  it('are those that nothing speaks against', () => {
+    assert.deepEqual(taken({ services: [SHOP, HEADLESS, METRICS] }), ['shop', 'metrics']);
+  });
+
+  it('are the named ones too, beside those', () => {
+    assert.deepEqual(taken({ services: [SHOP, HEADLESS], flags: { service: ['headless'] } }), ['shop', 'headless']);
+  });
+
+  it('must be there, and have a port that leads to the container', () => {
+    const unknown = refused({ services: [SHOP, HEADLESS], flags: { service: ['other'] } });
+    assert.equal(unknown.code, 'TP_NO_SERVICE');
+    assert.match(unknown.message, /--service other: no such Service selects this workload/);
+    assert.equal(unknown.hint, '--service shop\n--service headless');
+    const none: ServiceView = { ...SHOP, ports: [], notByDefault: 'none of its TCP ports leads to this container' };
+    assert.match(refused({ services: [none], flags: { service: ['shop'] } }).message, /none of its TCP ports/);
+    assert.equal(refused({ services: [], flags: { service: ['shop'] } }).hint, 'kubectl get services');
+  });
+
+  it('must not be held by another session', () => {
+    const held = { ...SHOP, heldBy: 'other1' };
+    const error = refused({ services: [held] });
+    assert.equal(error.code, 'TP_HELD');
+    assert.match(error.message, /shop is held by the session other1/);
+    assert.match(error.hint ?? '', /tp leave other1\n--no-inbound/);
+    assert.deepEqual(taken({ services: [held], flags: { inbound: false } }), []);
+    assert.deepEqual(taken({ services: [SHOP, { ...HEADLESS, heldBy: 'x' }] }), ['shop'], 'one that is not wanted');
+  });
+
+  it('keep the labels by which they find the pod', () => {
+    const error = refused({ flags: { dropLabel: ['app'] } });
+    assert.equal(error.code, 'TP_DROP_LABEL');
+    assert.match(error.message, /--drop-label app: Service shop finds its pods by it/);
+    const labels = { app: 'servicename', spread: 'yes' };
+    assert.deepEqual(labelsOf(plan({ target: { labels }, flags: { dropLabel: ['spread'] } })), {
+      app: 'servicename',
+      'tp/session': 'a1b2c3d4e5',
+    });
+  });
+});
+
+describe('the ports of a session', () => {
+  const ports = (given: Given) => plan(given).ports.map(({ pod, process }) => `${process}:${pod}`);
+  const container = {
+    ports: [
+      { name: 'http', containerPort: 8080 },
+      { name: 'admin', containerPort: 8081, protocol: 'TCP' },
+      { name: 'dns', containerPort: 5353, protocol: 'UDP' },
+    ],
+  };
+
+  it('are those of TCP that the container declares, and those of its Services, each once', () => {
+    assert.deepEqual(ports({ target: { container }, services: [SHOP, METRICS] }), [
+      '8080:8080',
+      '8081:8081',
+      '9090:9090',
+    ]);
+  });
+
+  it('are answered by the process where --port says', () => {
+    assert.deepEqual(ports({ flags: { port: ['3000:8080', '3000:9999'] } }), ['3000:8080', '3000:9999']);
+  });
+
+  for (const text of ['8080', '8080:', ':8080', 'a:b', '0:80', '80:0', '65536:80', '80:65536', '1:2:3', '-1:80', '1.5:80', ' 1:2', '123456:1']) {
+    it(`are not "${text}"`, () => {
+      const error = refused({ flags: { port: [text] } });
+      assert.equal(error.code, 'TP_BAD_PORT');
+      assert.equal(error.hint, '--port 3000:8080');
+    });
+  }
+
+  it('of the proxy itself are two that the pod does not use', () => {
+    const own = (given: Given) => {
+      const { tunnelPort, healthPort } = configOf(plan(given));
+      return [tunnelPort, healthPort];
+    };
+    assert.deepEqual(own({}), [47_470, 47_471]);
+    const mesh = sidecar('mesh', { ports: [{ containerPort: 47_470 }] });
+    const native = sidecar('native', { restartPolicy: 'Always', ports: [{ containerPort: 47_472 }] });
+    const of = { sidecars: [mesh], spec: { initContainers: [native] } };
+    assert.deepEqual(own({ target: of, flags: { port: ['1:47471'] } }), [47_473, 47_474]);
+    const probe = plan({ target: of }).objects.deployment.spec?.template.spec?.containers[0]?.readinessProbe;
+    assert.equal(probe?.httpGet?.port, configOf(plan({ target: of })).healthPort);
+  });
+});
+
+describe('a session without inbound traffic', () => {
+  it('takes nothing, listens on nothing, and cannot be found by any Service', () => {
+    const labels = { app: 'servicename', tier: 'web' };
+    const services = [SHOP, { ...METRICS, selects: ['tier'] }, HEADLESS];
+    const quiet = plan({ target: { labels }, services, flags: { inbound: false } });
+    assert.deepEqual([quiet.services, quiet.ports, quiet.fallback], [[], [], false]);
+    assert.deepEqual(labelsOf(quiet), { 'tp/session': 'a1b2c3d4e5' });
+    assert.equal(quiet.objects.shadow, undefined);
+    assert.deepEqual(configOf(quiet).ports, []);
+    assert.equal(configOf(quiet).fallback, undefined);
+  });
+});
+
+describe('a session without a fallback', () => {
+  it('has no way to the original pods', () => {
+    const { fallback, objects } = plan({ flags: { fallback: false } });
+    assert.equal(fallback, false);
+    assert.equal(objects.shadow, undefined);
+  });
+});
+
+describe('a session without a workload', () => {
+  it('has a pod of its own, which takes nothing', () => {
+    const alone = plan({ target: undefined, services: [], flags: { workload: false } });
+    assert.equal(alone.workload, undefined);
+    assert.deepEqual([alone.services, alone.ports, alone.notes], [[], [], []]);
+    assert.equal(alone.objects.deployment.metadata?.name, 'tp-alone-a1b2c3d4e5');
+    assert.deepEqual(labelsOf(alone), { 'tp/session': 'a1b2c3d4e5' });
+    assert.equal(alone.objects.deployment.spec?.template.spec?.serviceAccountName, undefined);
+    assert.equal(alone.objects.configMap.metadata?.annotations?.['tp/workload'], undefined);
+  });
+});
+
+describe('what the plan says of the clone', () => {
+  const of: TargetOptions = {
+    sidecars: [sidecar('mesh')],
+    spec: {
+      initContainers: [sidecar('migrate'), sidecar('native', { restartPolicy: 'Always' })],
+      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+    },
+  };
+
+  it('is a line for each thing that runs again, runs beside it, or is empty', () => {
+    assert.deepEqual(plan({ target: of }).notes, [
+      "init container migrate runs again in the proxy's pod; --skip-init leaves it out",
+      "sidecar native runs in the proxy's pod; --without-container native leaves it out",
+      "sidecar mesh runs in the proxy's pod; --without-container mesh leaves it out",
+      'volume data is empty there: it belongs to one pod or one node',
+    ]);
+  });
+
+  it('is nothing of what is left out', () => {
+    const withoutContainer = ['mesh', 'native'];
+    const skipped = plan({ target: of, flags: { skipInit: true, withoutContainer } });
+    assert.deepEqual(skipped.notes, ['volume data is empty there: it belongs to one pod or one node']);
+    const named = plan({ target: of, flags: { withoutContainer: [...withoutContainer, 'migrate'] } });
+    assert.deepEqual(named.notes, skipped.notes);
+  });
+
+  it('can only leave out what is there, and not the app', () => {
+    const error = refused({ target: of, flags: { withoutContainer: ['app'] } });
+    assert.equal(error.code, 'TP_NO_CONTAINER');
+    assert.deepEqual(error.hint?.split('\n'), [
+      '--without-container mesh',
+      '--without-container migrate',
+      '--without-container native',
+    ]);
+    assert.match(refused({ flags: { withoutContainer: ['x'] } }).hint ?? '', /no other containers/);
+  });
+});
+
+describe('the plan for a person', () => {
+  it('is a line for each thing that will happen', () => {
+    const lines = describePlan(plan({ flags: { port: ['3000:8080'] } }), { context: 'staging', namespace: 'shop' });
+    assert.deepEqual(lines, [
+      'context staging, namespace shop',
+      'examplecom/servicename stands in for deployment/servicename',
+      'port 8080 of the pod is answered by port 3000 of the process',
+      'Service shop (80 -> 8080) is switched when the process listens',
+      'the original pods answer whenever this does not',
+    ]);
+  });
+});
+
+describe('the plan as YAML', () => {
+  it('is the exact objects, and the patches', () => {
+    const given = plan();
+    const documents = parseAllDocuments(planAsYaml(given)).map((document) => document.toJS() as unknown);
+    const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
+    const { configMap, shadow, deployment } = given.objects;
+    assert.deepEqual(documents, [
+      plain(configMap),
+      plain(shadow),
+      plain(deployment),
+      { patch: 'service/shop', merge: { spec: { selector: { 'tp/session': 'a1b2c3d4e5' } } } },
+    ]);
+  });
+});

@@ -1,0 +1,117 @@
+/** The pages say what the code does, where that can be compared. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { POD_ADDRESS_VARIABLE } from '../../images/proxy/config.ts';
+import { RIGHTS } from '../../src/cluster/preflight.ts';
+import { DOCKER_RUN_FLAGS } from '../../src/flags.ts';
+import { anchors, codeBlocks, files, npmScripts, ROOT, read, relativeLinks } from './markdown.ts';
+
+const README = read('README.md');
+const PAGES = files('**/*.md');
+
+/** Scripts of the project, and of the example that the pages tell of. */
+const SCRIPTS = new Set(
+  ['package.json', 'examples/servicename/package.json'].flatMap((path) =>
+    Object.keys((JSON.parse(read(path)) as { scripts: Record<string, string> }).scripts),
+  ),
+);
+
+/** Words that look like error codes and are names of variables. */
+const NO_CODES: ReadonlySet<string> = new Set([POD_ADDRESS_VARIABLE]);
+
+describe('error codes', () => {
+  const inCode = new Set(
+    [...files('src/**/*.ts'), ...files('images/**/*.ts')]
+      .flatMap((path) => [...read(path).matchAll(/'(TP_[A-Z_]+)'/g)].map((match) => match[1] ?? ''))
+      .filter((code) => !NO_CODES.has(code)),
+  );
+  const text = read('docs/troubleshooting.md');
+  const explained = [...text.matchAll(/^\| `(TP_[A-Z_]+)` \|/gm)].map((match) => match[1] ?? '');
+
+  it('are each explained once, and none that does not exist', () => {
+    assert.ok(inCode.size > 0);
+    assert.deepEqual(explained.toSorted(), [...inCode].sort());
+  });
+
+  it('that a page names do exist', () => {
+    for (const page of PAGES) {
+      const named = [...read(page).matchAll(/`(TP_[A-Z_]+)`/g)].map((match) => match[1] ?? '');
+      for (const code of named)
+        assert.ok(inCode.has(code) || code === 'TP_TEST_KUBECONFIG', `${page}: ${code}`);
+    }
+  });
+});
+
+describe('the Role', () => {
+  interface Rule {
+    apiGroups: string[];
+    resources: string[];
+    verbs: string[];
+  }
+  const [block = ''] = codeBlocks(read('docs/rights.md'), 'yaml');
+  const roles = parseAllDocuments(block).map(
+    (document) => document.toJS() as { kind: string; metadata: { name: string }; rules: Rule[] },
+  );
+
+  it('has the rights that the preflight asks for, no more and no less', () => {
+    const expected = RIGHTS.map(({ group, resource, verbs }) => ({
+      apiGroups: [group],
+      resources: [resource],
+      verbs,
+    }));
+    assert.equal(roles[0]?.kind, 'Role');
+    assert.deepEqual(roles[0]?.rules, expected);
+  });
+
+  it('for the advice only lists, and only what the preflight reads beside', () => {
+    const source = read('src/cluster/preflight.ts');
+    for (const { resources, verbs } of roles[1]?.rules ?? []) {
+      assert.deepEqual(verbs, ['list']);
+      const [plural = ''] = resources;
+      assert.match(source, new RegExp(`listNamespaced${plural.replace(/s$/, '')}\\(`, 'i'), plural);
+    }
+    const lists = source.match(/readable\(\w+\.listNamespaced/g) ?? [];
+    assert.equal(roles[1]?.rules.length, lists.length);
+  });
+});
+
+describe('the README', () => {
+  it('has each flag as it is declared', () => {
+    const [, table = ''] = /<!-- flags:begin -->\n(.*?)<!-- flags:end -->/s.exec(README) ?? [];
+    const rows = DOCKER_RUN_FLAGS.map(({ flags, description }) => `| \`${flags}\` | ${description} |`);
+    assert.deepEqual(table.trimEnd().split('\n').slice(2), rows);
+  });
+
+  it('has the place for what was measured', () => {
+    assert.match(README, /<!-- bench:begin -->\n.*<!-- bench:end -->/s);
+  });
+
+  it('leads to every page', () => {
+    const linked = relativeLinks(README).map((target) => normalize(target.replace(/#.*/, '')));
+    for (const page of files('docs/*.md')) assert.ok(linked.includes(page), page);
+    const decisions = relativeLinks(read('docs/adr/README.md')).map((target) => join('docs/adr', target));
+    assert.deepEqual(decisions, files('docs/adr/0*.md'));
+  });
+});
+
+for (const page of PAGES) {
+  describe(page, () => {
+    const text = read(page);
+
+    it('has links that lead somewhere', () => {
+      for (const link of relativeLinks(text)) {
+        const [path = '', anchor] = link.split('#');
+        const target = path === '' ? page : join(dirname(page), path);
+        assert.ok(existsSync(join(ROOT, target)), link);
+        if (anchor !== undefined) assert.ok(anchors(read(target)).includes(anchor), link);
+      }
+    });
+
+    it('names npm scripts that exist', () => {
+      for (const script of npmScripts(text)) assert.ok(SCRIPTS.has(script), script);
+    });
+  });
+}
