@@ -82,21 +82,12 @@ describe('isolation', () => {
       { kind: 'tcp', host: lan.beyond, port: lan.port },
     ]);
     assert.equal(await lan.reachableFromPlainContainer(), true, 'the LAN host does answer a plain container');
-    const pid = (
-      await docker(
-        'exec',
-        `tp-${tp.session}`,
-        'sh',
-        '-c',
-        'grep -l agent.cjs /proc/[0-9]*/cmdline | cut -d/ -f3',
-      )
-    )
-      .trim()
-      .split('\n')[0];
+    const processes = (await docker('top', `tp-${tp.session}`, '-eo', 'pid,args')).split('\n');
+    const agent = processes.find((line) => line.includes('/opt/tp/agent.cjs')) ?? '';
     // The CLI would end the session on the loss of its agent: it is held still, so that the container is looked at alone.
     tp.child.kill('SIGSTOP');
     try {
-      await docker('exec', `tp-${tp.session}`, 'sh', '-c', `kill -9 ${pid}`);
+      process.kill(Number.parseInt(agent, 10), 'SIGKILL');
       const results = await jsonFrom<Record<string, string>>(NAME, REACH, attempts);
       for (const [what, result] of Object.entries(results)) assert.notEqual(result, 'answered', what);
       assert.equal(Object.keys(results).length, 3);
