@@ -28,6 +28,12 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
 }
 
+/** What Docker's API answers when it refuses, as dockerode throws it. */
+const isRefusalOfDocker = (
+  error: unknown,
+): error is Error & { statusCode: number; json?: { message?: string } } =>
+  error instanceof Error && typeof (error as { statusCode?: unknown }).statusCode === 'number';
+
 /** What to print for an error: one line and the hint where it is expected, the stack where it is a bug. */
 export function describeError(error: unknown): string {
   if (error instanceof SuppressedError) {
@@ -42,5 +48,7 @@ export function describeError(error: unknown): string {
     const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
     return `tp: ${error.message} [${error.code}]${hint}`;
   }
+  if (isRefusalOfDocker(error))
+    return `tp: Docker refuses: ${error.json?.message ?? error.message} [TP_DOCKER]`;
   return `tp: this is a bug in tp: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }

@@ -30,20 +30,35 @@ export async function leaveCommand(
     const ours = owner === undefined || owner.machine === own.machine;
     return ours && (!mayLive(owner) || (flags.all === true && owner?.user === own.user));
   });
+  const undone: string[] = [];
+  const failures: unknown[] = [];
   for (const remains of chosen) {
-    await progress.step(`leaving session ${remains.session}`, async () => {
-      await askToEnd(remains, own.machine);
-      await leaveSession(docker, cluster, remains);
-    });
+    try {
+      await progress.step(`leaving session ${remains.session}`, async () => {
+        await askToEnd(remains, own.machine);
+        await leaveSession(docker, cluster, remains);
+      });
+      undone.push(remains.session);
+    } catch (error) {
+      progress.warn(`session ${remains.session} cannot be undone: ${(error as Error).message}`);
+      failures.push(error);
+    }
   }
-  progress.say(
-    chosen.length === 0 ? 'nothing to undo' : `undone: ${chosen.map(({ session }) => session).join(', ')}`,
-  );
+  if (chosen.length === 0) progress.say('nothing to undo');
+  if (undone.length > 0) progress.say(`undone: ${undone.join(', ')}`);
+  if (failures.length > 0) throw failures[0];
 }
 
 async function askToEnd({ owner }: Remains, machine: string): Promise<void> {
   if (owner?.machine !== machine || !mayLive(owner)) return;
-  process.kill(owner.pid, 'SIGTERM');
+  try {
+    process.kill(owner.pid, 'SIGTERM');
+  } catch (cause) {
+    throw new TpError('TP_NOT_YOURS', `${owner.user} runs it on this machine, as process ${owner.pid}`, {
+      cause,
+      hint: `ask ${owner.user} to end it, or: sudo kill ${owner.pid}`,
+    });
+  }
   const end = performance.now() + END_WAIT_MS;
   while (mayLive(owner) && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, END_POLL_MS));

@@ -38,7 +38,7 @@ export async function runSession(
   // Look: nothing is changed.
   const { docker, host } = await connectDocker();
   const cluster: Cluster = connectCluster(own);
-  await clearDeadSessions(docker, cluster, progress);
+  if (!own.dryRun) await clearDeadSessions(docker, cluster, progress);
   const session = newSessionId();
   const owner = ownOwner();
   const token = randomBytes(TOKEN_BYTES);

@@ -15,8 +15,15 @@ import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
 import * as messages from './messages.ts';
+import { listeningSockets } from './native.ts';
 import { redirectServer } from './redirect.ts';
-import { LocalRoutes, nameOwnAddress, takeOverRoutes, writeResolvConf } from './setup.ts';
+import {
+  dockerHostAddresses,
+  LocalRoutes,
+  nameOwnAddress,
+  takeOverRoutes,
+  writeResolvConf,
+} from './setup.ts';
 import { serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
 
@@ -30,6 +37,8 @@ let tunnel: Tunnel | undefined;
 let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
 const localRoutes = new LocalRoutes();
+/** Docker's gateways, which are local from the start. */
+let gateways: string[] = [];
 const warned = new Set<string>();
 
 function warn(message: string): void {
@@ -38,7 +47,7 @@ function warn(message: string): void {
   tell({ event: 'warning', message });
 }
 
-const watch = new ListeningWatch((ports) => {
+const watch = new ListeningWatch(listeningSockets, (ports) => {
   tell({ event: 'listening', ports: [...ports] });
   announcePorts();
 });
@@ -55,7 +64,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   const nameservers = nameserversOf(wanted.resolvConf);
   ({ dns } = serveTun({ podAddress: wanted.podAddress, nameservers, relay }));
   redirectServer(() => tunnel).listen(messages.REDIRECT_PORT, '127.0.0.1');
-  await takeOverRoutes(wanted.podAddress);
+  gateways = await takeOverRoutes(wanted.podAddress);
   await setLocal(wanted);
   nameOwnAddress(wanted.podAddress);
   writeResolvConf(wanted.resolvConf);
@@ -64,7 +73,8 @@ async function configure(wanted: messages.Configuration): Promise<void> {
 
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
   dns?.setNames(names, searchOf(configuration?.resolvConf ?? ''));
-  for (const address of await localRoutes.set(addresses)) {
+  const wanted = [...addresses, ...dockerHostAddresses().filter((address) => !gateways.includes(address))];
+  for (const address of await localRoutes.set(wanted)) {
     warn(`${address} cannot be reached from the container's Docker networks`);
   }
 }

@@ -1,42 +1,28 @@
-import { readFileSync } from 'node:fs';
 import { REDIRECT_PORT } from './messages.ts';
+import type { Listener } from './sock-diag.ts';
 
 /** How often the namespace is looked at (ms): a new listener is seen before a person would notice. */
 const POLL_MS = 50;
 
-const STATE_LISTEN = '0A';
+/** Docker's embedded resolver, 127.0.0.11, which listens in the namespaces of networks with names. */
+const DOCKER_RESOLVER = '7f00000b';
 
-/** Docker's embedded resolver, 127.0.0.11 as /proc writes it. */
-const DOCKER_RESOLVER = '0B00007F';
-
-/** The TCP ports in listening state in a /proc/net/tcp or tcp6 (format: proc(5)), without Docker's and our own. */
-export function listeningPorts(table: string): number[] {
-  const ports: number[] = [];
-  for (const line of table.split('\n').slice(1)) {
-    const [, at = '', , state] = line.trim().split(/\s+/);
-    const [address, hexPort = ''] = at.split(':');
-    const port = Number.parseInt(hexPort, 16);
-    if (state === STATE_LISTEN && address !== DOCKER_RESOLVER && port !== REDIRECT_PORT) ports.push(port);
-  }
-  return ports;
-}
-
-function tableOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''; // a kernel without IPv6
-    throw error;
-  }
-}
+/** The ports that the user's processes listen on: without Docker's and our own. */
+export const usersPorts = (listeners: readonly Listener[]): number[] =>
+  listeners
+    .filter(({ address, port }) => address !== DOCKER_RESOLVER && port !== REDIRECT_PORT)
+    .map(({ port }) => port);
 
 /** Watches which ports are listened on in the namespace. */
 export class ListeningWatch {
   #last = '';
   #ports: readonly number[] = [];
+  readonly #list: () => Listener[];
   readonly #onChange: (ports: readonly number[]) => void;
 
-  constructor(onChange: (ports: readonly number[]) => void) {
+  /** `list` gives the listening sockets of the namespace. */
+  constructor(list: () => Listener[], onChange: (ports: readonly number[]) => void) {
+    this.#list = list;
     this.#onChange = onChange;
     setInterval(() => this.#look(), POLL_MS);
   }
@@ -51,8 +37,7 @@ export class ListeningWatch {
   }
 
   #look(): void {
-    const found = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => listeningPorts(tableOf(path)));
-    const ports = [...new Set(found)].sort((a, b) => a - b);
+    const ports = [...new Set(usersPorts(this.#list()))].sort((a, b) => a - b);
     const text = ports.join();
     if (text === this.#last) return;
     this.#last = text;

@@ -1,6 +1,7 @@
 /** The system calls that Node lacks. The only user of koffi. Linux only; constants are the kernel's. */
 import { Socket as NodeSocket, type Socket } from 'node:net';
 import koffi from 'koffi';
+import { AF_INET, AF_INET6, type Listener, listenersRequest, parseListeners } from './sock-diag.ts';
 
 const libc = koffi.load('libc.so.6');
 const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)');
@@ -10,6 +11,18 @@ const ioctl = libc.func('int ioctl(int, unsigned long, void *)');
 const ioctlNumber = libc.func('int ioctl(int, unsigned long, long)');
 const socketpair = libc.func('int socketpair(int, int, int, _Out_ int *)');
 const dup2 = libc.func('int dup2(int, int)');
+
+const openSocket = libc.func('int socket(int, int, int)');
+const send = libc.func('long send(int, const void *, size_t, int)');
+const recv = libc.func('long recv(int, _Out_ uint8_t *, size_t, int)');
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_SOCK_DIAG = 4;
+const MSG_DONTWAIT = 0x40;
+
+/** Takes one datagram of the kernel's answer, which is 32 KiB at most. */
+const answer = Buffer.alloc(32 * 1024);
 
 const SOL_IP = 0;
 const SO_ORIGINAL_DST = 80;
@@ -37,6 +50,27 @@ export function originalDestination(socket: Socket): { host: string; port: numbe
   const address = Buffer.alloc(16); // struct sockaddr_in
   checked(getsockopt(descriptorOf(socket), SOL_IP, SO_ORIGINAL_DST, address, [16]), 'SO_ORIGINAL_DST');
   return { host: [...address.subarray(4, 8)].join('.'), port: address.readUInt16BE(2) };
+}
+
+/** Asks the kernel by netlink for the listening TCP sockets of this namespace. Throws Error where it cannot be asked. */
+export function listeningSockets(): Listener[] {
+  const socket = checked(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG), 'netlink');
+  try {
+    return [AF_INET, AF_INET6].flatMap((family) => {
+      const request = listenersRequest(family);
+      checked(send(socket, request, request.length, 0), 'sock_diag');
+      const found: Listener[] = [];
+      for (;;) {
+        // The kernel has the answer ready when it is asked: this does not wait.
+        const bytes = checked(recv(socket, answer, answer.length, MSG_DONTWAIT), 'sock_diag');
+        const { listeners, done } = parseListeners(answer.subarray(0, bytes));
+        found.push(...listeners);
+        if (done) return found;
+      }
+    });
+  } finally {
+    close(socket);
+  }
 }
 
 /** The open TUN device: packets come by `onPacket`; `descriptor` is for writing them. */

@@ -103,6 +103,16 @@ export class LocalRoutes {
   }
 }
 
+/** What `host.docker.internal` means in this container, as Docker has written it into its hosts file. */
+export function dockerHostAddresses(): string[] {
+  const lines = readFileSync('/etc/hosts', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return lines
+    .filter(([, ...names]) => names.includes('host.docker.internal'))
+    .flatMap(([address]) => address ?? []);
+}
+
 /** Makes the container's own name mean the pod's address, as in a pod; in place, as the file is a mount. */
 export function nameOwnAddress(podAddress: string): void {
   const own = hostname();

@@ -49,6 +49,8 @@ export class Departure {
       const { bytesRead: read, bytesWritten: written } = socket;
       if (read !== seen.read || written !== seen.written) {
         this.#sockets.set(socket, { read, written, movedAt: now, answered: written !== seen.written });
+      } else if (socket.writableLength > 0) {
+        // A caller that reads slowly is in the middle of an answer; the pod's grace bounds that.
       } else if (now - seen.movedAt >= (seen.answered ? LULL_MS : IDLE_MS)) socket.destroySoon();
     }
     return this.#sockets.size === 0 && now - this.#lastAccepted >= QUIET_MS;

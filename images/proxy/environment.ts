@@ -12,7 +12,8 @@ export function podEnvironment(
   const links = serviceLinks(own);
   const values: Record<string, string> = {};
   for (const [key, value] of Object.entries(own)) {
-    if (key.startsWith(SOURCES_PREFIX) && value !== undefined) values[key.slice(SOURCES_PREFIX.length)] = value;
+    if (key.startsWith(SOURCES_PREFIX) && value !== undefined)
+      values[key.slice(SOURCES_PREFIX.length)] = value;
   }
   for (const { name, expand } of declared) {
     const raw = own[ENVIRONMENT_PREFIX + name];

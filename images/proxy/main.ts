@@ -90,7 +90,8 @@ process.on('SIGTERM', () => {
   log(`asked to end (${listeners.phase})`);
   setInterval(() => {
     if (agent || listeners.phase === 'leaving') return;
-    void fallback?.isGone().then((gone) => gone && listeners.setPhase('leaving'));
+    if (!fallback) return listeners.setPhase('leaving'); // nobody to answer with
+    void fallback.isGone().then((gone) => gone && listeners.setPhase('leaving'));
   }, NEEDED_CHECK_MS);
   const leave = () => {
     if (listeners.phase === 'leaving') void departure.complete().then(() => process.exit(0));

@@ -95,11 +95,11 @@ export async function adviseOn(
   return [
     ...lines,
     ...placementAdvice(target, services),
-    ...services.flatMap(({ name, notByDefault }) =>
-      notByDefault && !named.includes(name)
-        ? [`Service ${name} is left alone: ${notByDefault}; --service ${name} takes it`]
-        : [],
-    ),
+    ...services.flatMap(({ name, notByDefault, ports }) => {
+      if (notByDefault === undefined || named.includes(name)) return [];
+      const offer = ports.length > 0 ? `; --service ${name} takes it` : '';
+      return [`Service ${name} is left alone: ${notByDefault}${offer}`];
+    }),
   ];
 }
 

@@ -43,7 +43,13 @@ export function networkContainer(
       CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
       Devices: [{ PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rwm' }],
       // Nothing is forwarded for siblings; replies may leave by another interface than the route says.
-      Sysctls: { 'net.ipv4.ip_forward': '0', 'net.ipv4.conf.all.rp_filter': '2' },
+      Sysctls: {
+        'net.ipv4.ip_forward': '0',
+        'net.ipv4.conf.all.rp_filter': '2',
+        // IPv6 has no way through the tunnel yet, so it has none past it either.
+        'net.ipv6.conf.all.disable_ipv6': '1',
+        'net.ipv6.conf.default.disable_ipv6': '1',
+      },
     },
     NetworkingConfig:
       endpoint && !/^(default|bridge)$/.test(mode)

@@ -316,4 +316,15 @@ describe('a shared link', () => {
     await pair.settle();
     assert.ok(dataOn(pair, bulk.id) > STREAM_WINDOW_BYTES);
   });
+
+  it('carries bulk on several streams to its end, though none of them ever goes quiet', async () => {
+    const pair = await tunnelPair();
+    const streams = [await openStream(pair), await openStream(pair), await openStream(pair)];
+    const seen = streams.map(([, far]) => read(far));
+    for (const [near] of streams) near.end(pattern(5 * STREAM_WINDOW_BYTES));
+    await pair.settle(); // the clock stands still: the link stays shared
+    for (const { bytes, ended } of seen) {
+      assert.ok(bytes.equals(pattern(5 * STREAM_WINDOW_BYTES)) && ended, `${bytes.length} bytes`);
+    }
+  });
 });

@@ -80,9 +80,9 @@ export async function hostTraces(): Promise<Record<string, string[]>> {
   };
 }
 
-/** All of it. */
+/** All of it, but for listening sockets: those of other programs come and go meanwhile. */
 export async function snapshot(): Promise<Record<string, unknown>> {
-  const [cluster, docker, network, traces] = await Promise.all([
+  const [cluster, docker, { listening: _others, ...network }, traces] = await Promise.all([
     clusterObjects(),
     dockerObjects(),
     hostNetwork(),

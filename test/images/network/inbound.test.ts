@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { dialProcess } from '../../../images/network/inbound.ts';
+import { ResetCode, type StreamReset } from '../../../src/tunnel/errors.ts';
+import { tunnelPair } from '../../tunnel/tunnel-pair.ts';
+import { closeAll, closedPort, follow, quiet, serve, until } from '../sockets.ts';
+
+/** The pod's address, and loopback, as they are in the container. */
+const [POD, LOOPBACK] = ['127.0.0.7', '127.0.0.1'];
+
+/** The proxy's end of a connection that the agent brings to the process on `port`. */
+async function inbound(port: number, addresses = [POD, LOOPBACK]) {
+  const told = { refused: 0, only: [] as string[] };
+  const pair = await tunnelPair({
+    onStream: (stream) =>
+      dialProcess(stream, {
+        port,
+        addresses,
+        onRefused: () => told.refused++,
+        onOnlyAt: (address) => told.only.push(address),
+      }),
+  });
+  const near = pair.proxy.tunnel.open(Buffer.from('{}'));
+  near.on('error', () => {}); // a test that cares listens itself
+  return { near, told, pair };
+}
+
+describe('a connection from the cluster', () => {
+  afterEach(closeAll);
+
+  it('goes to the process at the pod’s address', async () => {
+    const reached: string[] = [];
+    const port = await serve((socket) => (reached.push('pod'), socket.pipe(socket)), POD);
+    await serve(() => reached.push('loopback'), LOOPBACK, port);
+    const { near, told } = await inbound(port);
+    const here = follow(near);
+    await once(near, 'accept');
+    near.end('hello');
+    await until(() => here.closed);
+    assert.equal(here.text, 'hello');
+    assert.deepEqual(reached, ['pod']);
+    assert.deepEqual(told, { refused: 0, only: [] });
+  });
+
+  it('goes to one that listens on loopback only, and says so', async () => {
+    const port = await serve((socket) => socket.end('loopback'), LOOPBACK);
+    const { near, told } = await inbound(port);
+    const here = follow(near);
+    await until(() => here.text === 'loopback');
+    assert.deepEqual(told, { refused: 0, only: [LOOPBACK] });
+  });
+
+  it('is refused, and nothing accepted, where it listens nowhere', async () => {
+    const { near, told } = await inbound(await closedPort());
+    let accepted = false;
+    near.once('accept', () => {
+      accepted = true;
+    });
+    const [error] = (await once(near, 'error')) as [StreamReset];
+    assert.equal(error.code, ResetCode.connectionRefused);
+    assert.deepEqual(told, { refused: 1, only: [] });
+    assert.equal(accepted, false);
+  });
+
+  it('says what else is wrong, and does not try elsewhere then', async () => {
+    const port = await serve(() => {}, LOOPBACK);
+    // 0.0.0.0/8 is "this network": nobody can be reached there but by 0.0.0.0 itself.
+    const { near, told } = await inbound(port, ['255.255.255.255', LOOPBACK]);
+    const [error] = (await once(near, 'error')) as [StreamReset];
+    assert.notEqual(error.code, ResetCode.connectionRefused);
+    assert.deepEqual(told, { refused: 0, only: [] });
+  });
+
+  it('that nobody wants any more is closed', async () => {
+    const connections: Socket[] = [];
+    const port = await serve((socket) => connections.push(socket), POD);
+    const { near } = await inbound(port);
+    await once(near, 'accept');
+    await until(() => connections.length === 1);
+    const there = follow(connections[0] as Socket);
+    near.destroy();
+    await until(() => there.closed);
+  });
+
+  it('that nobody wants any more before it is there is given up', async () => {
+    const connections: Socket[] = [];
+    const port = await serve((socket) => connections.push(socket), POD);
+    const { near, pair, told } = await inbound(port);
+    near.destroy();
+    await pair.settle();
+    await quiet();
+    for (const socket of connections) socket.resume();
+    await until(() => connections.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
+    assert.deepEqual(told, { refused: 0, only: [] });
+  });
+});

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { buildUdp, parseUdp, type UdpPacket } from '../../../images/network/packet.ts';
+
+const UDP: UdpPacket = {
+  source: Buffer.from([10, 42, 0, 9]),
+  sourcePort: 40_000,
+  destination: Buffer.from([10, 43, 0, 10]),
+  destinationPort: 53,
+  payload: Buffer.from('question'),
+};
+
+/**
+ * The ones' complement sum of RFC 1071 by its other definition: the remainder of the whole as one big number modulo
+ * 2^16 - 1. It is 0 where a checksum is right, and what would be one where the field is 0.
+ */
+function onesComplement(bytes: Buffer): number {
+  const even = bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(1)]);
+  const rest = even.length === 0 ? 0n : BigInt(`0x${even.toString('hex')}`) % 0xffffn;
+  return Number(rest);
+}
+
+/** The pseudo-header that the checksum of UDP counts in (RFC 768). */
+function pseudoHeader(packet: Buffer): Buffer {
+  const udpBytes = packet.length - 20;
+  return Buffer.concat([packet.subarray(12, 20), Buffer.from([0, 17, udpBytes >> 8, udpBytes & 255])]);
+}
+
+const address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
+const port = fc.integer({ min: 0, max: 65_535 });
+const anyUdp: fc.Arbitrary<UdpPacket> = fc.record({
+  source: address,
+  sourcePort: port,
+  destination: address,
+  destinationPort: port,
+  payload: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+});
+
+/** The packet with some of its bytes changed. */
+const changed = (bytes: Buffer, change: (copy: Buffer) => void): Buffer => {
+  const copy = Buffer.from(bytes);
+  change(copy);
+  return copy;
+};
+
+/** The packet with `words` of options in its IP header. */
+function withOptions(packet: Buffer, words: number): Buffer {
+  const options = Buffer.alloc(words * 4, 1);
+  const result = Buffer.concat([packet.subarray(0, 20), options, packet.subarray(20)]);
+  result.writeUInt8(0x40 | (5 + words), 0);
+  result.writeUInt16BE(result.length, 2);
+  return result;
+}
+
+describe('a datagram in an IPv4 packet', () => {
+  it('comes out as it went in', () => {
+    fc.assert(fc.property(anyUdp, (udp) => assert.deepEqual(parseUdp(buildUdp(udp)), udp)));
+  });
+
+  it('has the header of RFC 791', () => {
+    const packet = buildUdp(UDP);
+    assert.equal(packet.length, 28 + 8);
+    assert.equal(packet.readUInt8(0), 0x45);
+    assert.equal(packet.readUInt16BE(2), packet.length);
+    assert.equal(packet.readUInt8(8), 64);
+    assert.equal(packet.readUInt8(9), 17);
+    assert.deepEqual(packet.subarray(12, 16), UDP.source);
+    assert.deepEqual(packet.subarray(16, 20), UDP.destination);
+    assert.equal(packet.readUInt16BE(24), 8 + 8);
+  });
+
+  it('has right checksums, of the header and of the whole', () => {
+    fc.assert(
+      fc.property(anyUdp, (udp) => {
+        const packet = buildUdp(udp);
+        assert.equal(onesComplement(packet.subarray(0, 20)), 0, 'the header’s');
+        assert.equal(onesComplement(Buffer.concat([pseudoHeader(packet), packet.subarray(20)])), 0, 'UDP’s');
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is known by its checksums from another', () => {
+    const packet = buildUdp(UDP);
+    const other = changed(packet, (copy) => copy.writeUInt8(copy.readUInt8(30) ^ 1, 30));
+    assert.notEqual(onesComplement(Buffer.concat([pseudoHeader(other), other.subarray(20)])), 0);
+  });
+
+  it('never has 0 for a checksum, which would mean "none"', () => {
+    // A payload that makes the sum 0xffff, so that its complement is 0.
+    const bare = buildUdp({ ...UDP, payload: Buffer.alloc(2) });
+    const payload = Buffer.alloc(2);
+    payload.writeUInt16BE(bare.readUInt16BE(26));
+    assert.equal(buildUdp({ ...UDP, payload }).readUInt16BE(26), 0xffff);
+  });
+
+  it('may be as large as IPv4 has them, and no larger', () => {
+    const payload = Buffer.alloc(65_507, 7);
+    assert.deepEqual(parseUdp(buildUdp({ ...UDP, payload }))?.payload, payload);
+    assert.throws(() => buildUdp({ ...UDP, payload: Buffer.alloc(65_508) }), RangeError);
+  });
+
+  it('is found behind options', () => {
+    for (const words of [1, 5, 10]) assert.deepEqual(parseUdp(withOptions(buildUdp(UDP), words)), UDP);
+  });
+
+  it('is found before what the link has padded it with', () => {
+    assert.deepEqual(parseUdp(Buffer.concat([buildUdp(UDP), Buffer.alloc(18)])), UDP);
+    const short = changed(buildUdp(UDP), (copy) => copy.writeUInt16BE(8 + 3, 24));
+    assert.deepEqual(parseUdp(short)?.payload, Buffer.from('que'));
+  });
+});
+
+describe('a packet that is no whole datagram', () => {
+  const packet = buildUdp(UDP);
+  const CASES: readonly [name: string, bytes: Buffer][] = [
+    ['an empty one', Buffer.alloc(0)],
+    ['one of IPv6', changed(packet, (copy) => copy.writeUInt8(0x60, 0))],
+    ['one of TCP', changed(packet, (copy) => copy.writeUInt8(6, 9))],
+    ['one of ICMP', changed(packet, (copy) => copy.writeUInt8(1, 9))],
+    ['a header that is too short', changed(packet, (copy) => copy.writeUInt8(0x44, 0))],
+    ['a header beyond the packet', changed(packet, (copy) => copy.writeUInt8(0x4f, 0))],
+    ['a first fragment', changed(packet, (copy) => copy.writeUInt16BE(0x2000, 6))],
+    ['a later fragment', changed(packet, (copy) => copy.writeUInt16BE(0x0001, 6))],
+    ['the last fragment', changed(packet, (copy) => copy.writeUInt16BE(0x1fff, 6))],
+    ['a length beyond the packet', changed(packet, (copy) => copy.writeUInt16BE(packet.length + 1, 2))],
+    ['a length within the headers', changed(packet, (copy) => copy.writeUInt16BE(27, 2))],
+    ['a datagram beyond its packet', changed(packet, (copy) => copy.writeUInt16BE(packet.length, 24))],
+    ['a datagram shorter than its header', changed(packet, (copy) => copy.writeUInt16BE(7, 24))],
+  ];
+  for (const [name, bytes] of CASES) {
+    it(`is none: ${name}`, () => assert.equal(parseUdp(bytes), undefined));
+  }
+
+  it('is none wherever it is cut off', () => {
+    for (let length = 0; length < packet.length; length++) {
+      assert.equal(parseUdp(packet.subarray(0, length)), undefined, `${length} bytes`);
+    }
+  });
+
+  it('that may not be fragmented is one', () => {
+    assert.deepEqual(parseUdp(changed(packet, (copy) => copy.writeUInt16BE(0x4000, 6))), UDP);
+  });
+
+  it('never throws, whatever it is', () => {
+    const bytes = fc.uint8Array({ maxLength: 100 }).map((each) => Buffer.from(each));
+    const like = fc
+      .tuple(anyUdp, fc.array(fc.tuple(fc.nat(40), fc.nat(255)), { maxLength: 4 }), fc.nat(80))
+      .map(([udp, changes, length]) => {
+        const whole = buildUdp(udp);
+        for (const [at, value] of changes) if (at < whole.length) whole.writeUInt8(value, at);
+        return whole.subarray(0, length);
+      });
+    fc.assert(
+      fc.property(fc.oneof(bytes, like), (given) => {
+        const udp = parseUdp(given);
+        if (udp) assert.ok(udp.payload.length <= given.length - 28);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
