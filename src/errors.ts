@@ -28,6 +28,8 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
 }
 
+const DOCKER_REFUSED = 'TP_DOCKER';
+
 /** What Docker's API answers when it refuses, as dockerode throws it. */
 const isRefusalOfDocker = (
   error: unknown,
@@ -49,6 +51,6 @@ export function describeError(error: unknown): string {
     return `tp: ${error.message} [${error.code}]${hint}`;
   }
   if (isRefusalOfDocker(error))
-    return `tp: Docker refuses: ${error.json?.message ?? error.message} [TP_DOCKER]`;
+    return `tp: Docker refuses: ${error.json?.message ?? error.message} [${DOCKER_REFUSED}]`;
   return `tp: this is a bug in tp: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }

@@ -1,33 +1,64 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { listeningPorts } from '../../../images/network/listening.ts';
+import { usersPorts } from '../../../images/network/listening.ts';
 import { REDIRECT_PORT } from '../../../images/network/messages.ts';
+import { AF_INET, AF_INET6, listenersRequest, parseListeners } from '../../../images/network/sock-diag.ts';
 
-/** /proc/net/tcp of a container on a network with names, recorded: Docker's resolver, an inspector, a connection. */
-const TCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     
-   0: 0B00007F:8F0D 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51215 1 0000000000000000 100 0 0 10 0                   
-   1: 0100007F:240D 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51313 1 0000000000000000 100 0 0 10 0                   
-   2: 0100007F:F85B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51314 1 0000000000000000 100 0 0 10 0                   
-   3: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 51315 1 0000000000000000 100 0 0 10 0                   
-   4: 0900F40A:1F90 0500F40A:C3B2 01 00000000:00000000 00:00000000 00000000     0        0 51416 1 0000000000000000 20 4 30 10 -1                  
-   5: 0900F40A:1F91 0500F40A:C3B3 06 00000000:00000000 03:00000F65 00000000     0        0 0 3 0000000000000000                                    
-`;
+/** One struct nlmsghdr with an inet_diag_msg of 72 bytes, as the kernel answers. */
+function answer(family: number, address: string, port: number): Buffer {
+  const message = Buffer.alloc(16 + 72);
+  message.writeUInt32LE(message.length, 0);
+  message.writeUInt16LE(20, 4);
+  message.writeUInt8(family, 16);
+  message.writeUInt8(10, 17);
+  message.writeUInt16BE(port, 16 + 4);
+  Buffer.from(address, 'hex').copy(message, 16 + 8);
+  return message;
+}
 
-/** /proc/net/tcp6 of the same: a server on all addresses of both families. */
-const TCP6 = `  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 51612 1 0000000000000000 100 0 0 10 0
-   1: 0000000000000000FFFF00000900F40A:1F90 0000000000000000FFFF00000500F40A:C3B4 01 00000000:00000000 00:00000000 00000000     0        0 51713 1 0000000000000000 20 4 30 10 -1
-`;
+const DONE = Buffer.from('14000000030000000000000000000000', 'hex');
 
-describe('the ports that are listened on', () => {
-  it('are those in the state LISTEN, without Docker’s resolver and our own', () => {
-    assert.equal(REDIRECT_PORT, 0xf85b, 'or the recording has to be made anew');
-    assert.deepEqual(listeningPorts(TCP), [0x240d, 80]);
-    assert.deepEqual(listeningPorts(TCP6), [8080]);
+describe('sock_diag', () => {
+  it('asks for the listening TCP sockets of one family', () => {
+    const request = listenersRequest(AF_INET6);
+    assert.equal(request.length, 72);
+    assert.equal(request.readUInt32LE(0), 72);
+    assert.deepEqual([...request.subarray(16, 24)], [AF_INET6, 6, 0, 0, 0, 4, 0, 0]);
   });
 
-  it('are none in a table that is empty, or not there', () => {
-    assert.deepEqual(listeningPorts(TCP.split('\n').slice(0, 1).join('\n')), []);
-    assert.deepEqual(listeningPorts(''), []);
+  it('is read message after message until it is done', () => {
+    const first = parseListeners(
+      Buffer.concat([answer(AF_INET, '00000000', 8080), answer(AF_INET, '7f000001', 9229)]),
+    );
+    assert.deepEqual(first, {
+      listeners: [
+        { address: '00000000', port: 8080 },
+        { address: '7f000001', port: 9229 },
+      ],
+      done: false,
+    });
+    const last = parseListeners(Buffer.concat([answer(AF_INET6, '0'.repeat(32), 80), DONE]));
+    assert.deepEqual(last, { listeners: [{ address: '0'.repeat(32), port: 80 }], done: true });
+  });
+
+  it('says what the kernel refuses, and what is malformed', () => {
+    const error = Buffer.alloc(36);
+    error.writeUInt32LE(36, 0);
+    error.writeUInt16LE(2, 4);
+    error.writeInt32LE(-2, 16);
+    assert.throws(() => parseListeners(error), /errno 2/);
+    assert.throws(() => parseListeners(answer(AF_INET, '00000000', 80).subarray(0, 60)), /malformed/);
+  });
+});
+
+describe('the ports of the user', () => {
+  it('are all but those of Docker’s resolver and our own', () => {
+    const listeners = [
+      { address: '7f00000b', port: 36_621 },
+      { address: '7f000001', port: REDIRECT_PORT },
+      { address: '00000000', port: 80 },
+      { address: '0'.repeat(32), port: 8080 },
+    ];
+    assert.deepEqual(usersPorts(listeners), [80, 8080]);
   });
 });
