@@ -28,10 +28,18 @@ interface Pending {
   since: number;
 }
 
+interface Kept {
+  response: Buffer;
+  /** Where it holds its TTLs. */
+  ttls: number[];
+  at: number;
+  until: number;
+}
+
 export class Dns {
   readonly #options: DnsOptions;
   readonly #now: () => number;
-  readonly #cache = new Map<string, { response: Buffer; at: number; until: number }>();
+  readonly #cache = new Map<string, Kept>();
   readonly #pending = new Map<number, Pending>();
   readonly #byKey = new Map<string, number>();
   #names: ReadonlyMap<string, readonly string[]> = new Map();
@@ -111,17 +119,18 @@ export class Dns {
       this.#cache.delete(key);
       return undefined;
     }
-    return aged(entry.response, Math.floor((now - entry.at) / 1000));
+    return aged(entry, Math.floor((now - entry.at) / 1000));
   }
 
   #keep(key: string, response: Buffer): void {
     const seconds = lifetime(response);
-    if (seconds <= 0) return;
+    const ttls = seconds > 0 ? ttlOffsets(response) : undefined;
+    if (!ttls) return;
     const [oldest] = this.#cache.keys();
     if (this.#cache.size >= MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
     const now = this.#now();
     this.#cache.delete(key);
-    this.#cache.set(key, { response, at: now, until: now + seconds * 1000 });
+    this.#cache.set(key, { response, ttls, at: now, until: now + seconds * 1000 });
   }
 
   #localAnswer(query: Buffer): Buffer | undefined {
@@ -145,8 +154,10 @@ export class Dns {
   #sibling(name: string): readonly string[] | undefined {
     const known = this.#names.get(name);
     if (known) return known;
-    const domain = this.#search.find((suffix) => name.endsWith(`.${suffix}`));
-    return domain === undefined ? undefined : this.#names.get(name.slice(0, -domain.length - 1));
+    return this.#search
+      .filter((domain) => name.endsWith(`.${domain}`))
+      .map((domain) => this.#names.get(name.slice(0, -domain.length - 1)))
+      .find((addresses) => addresses !== undefined);
   }
 }
 
@@ -182,19 +193,46 @@ function lifetime(response: Buffer): number {
   return soa ? Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0) : 0;
 }
 
-/** The response with its TTLs less `seconds`, as a cache has to give it. */
-function aged(response: Buffer, seconds: number): Buffer {
-  const packet = seconds > 0 ? parsed(response) : undefined;
-  if (!packet) return response;
-  const older = (records: Answer[] | undefined): Answer[] =>
-    (records ?? []).map((record) =>
-      'ttl' in record ? { ...record, ttl: Math.max(0, (record.ttl ?? 0) - seconds) } : record,
-    );
-  const { answers, authorities, additionals } = packet;
-  return encode({
-    ...packet,
-    answers: older(answers),
-    authorities: older(authorities),
-    additionals: older(additionals),
-  });
+/**
+ * The response with its TTLs less `seconds`, as a cache has to give it. Nothing else of it changes: written anew it would
+ * lose what the decoder does not know, and its compression, and so outgrow the room that the client has.
+ */
+function aged({ response, ttls }: Kept, seconds: number): Buffer {
+  if (seconds === 0) return response;
+  const copy = Buffer.from(response);
+  for (const at of ttls) copy.writeUInt32BE(Math.max(0, copy.readUInt32BE(at) - seconds), at);
+  return copy;
+}
+
+const HEADER_BYTES = 12;
+const POINTER = 0xc0;
+const TYPE_OPT = 41;
+
+/** Where the records of a message hold their TTLs (RFC 1035, 4.1); OPT has flags there. Undefined if it is malformed. */
+function ttlOffsets(message: Buffer): number[] | undefined {
+  const offsets: number[] = [];
+  let at = HEADER_BYTES;
+  const skipName = () => {
+    for (;;) {
+      const length = message.readUInt8(at);
+      at += length >= POINTER ? 2 : 1 + length;
+      if (length === 0 || length >= POINTER) return;
+    }
+  };
+  try {
+    for (let left = message.readUInt16BE(4); left > 0; left--) {
+      skipName();
+      at += 4;
+    }
+    const records = [6, 8, 10].map((count) => message.readUInt16BE(count));
+    for (let left = records.reduce((sum, count) => sum + count); left > 0; left--) {
+      skipName();
+      if (message.readUInt16BE(at) !== TYPE_OPT) offsets.push(at + 4);
+      at += 10 + message.readUInt16BE(at + 8);
+    }
+    return offsets;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

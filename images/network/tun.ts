@@ -27,7 +27,10 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
   const dns = new Dns({
     ask(query, server) {
       const datagram = { address: parseAddress(server), port: DNS_PORT, payload: query };
-      relay.send(RESOLVER_PORT, datagram, ({ payload }) => dns.answered(payload));
+      // Others may send to the pod's socket too: only a nameserver's answer is one.
+      relay.send(RESOLVER_PORT, datagram, ({ address, port, payload }) => {
+        if (port === DNS_PORT && nameservers.has(formatAddress(address))) dns.answered(payload);
+      });
     },
   });
 

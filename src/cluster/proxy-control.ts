@@ -74,11 +74,12 @@ export class ProxyControl {
   }
 
   async #ask<T>(call: Call): Promise<T> {
-    const stream = this.#tunnel.open(encodeRequest({ kind: 'call' }));
-    stream.on('error', () => {}); // told by the loop
-    const timeout = setTimeout(() => stream.destroy(new Error('no answer in time')), ANSWER_TIMEOUT_MS);
+    let timeout: NodeJS.Timeout | undefined;
     const decoder = new MessageDecoder();
     try {
+      const stream = this.#tunnel.open(encodeRequest({ kind: 'call' }));
+      stream.on('error', () => {}); // told by the loop
+      timeout = setTimeout(() => stream.destroy(new Error('no answer in time')), ANSWER_TIMEOUT_MS);
       stream.end(encodeMessage(call));
       for await (const chunk of stream) {
         for (const message of decoder.push(chunk as Buffer)) {

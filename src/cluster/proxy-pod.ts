@@ -1,4 +1,4 @@
-import { type V1Pod, Watch } from '@kubernetes/client-node';
+import { ApiException, type V1Pod, Watch } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
@@ -14,6 +14,9 @@ const HOPELESS = new Set([
   'CrashLoopBackOff',
   'RunContainerError',
 ]);
+
+/** After a watch that failed the next one waits this long (ms). */
+const WATCH_PAUSE_MS = 250;
 
 /** How often to ask whether the Deployment could make its pod at all (ms). */
 const REFUSAL_CHECK_MS = 500;
@@ -68,9 +71,18 @@ export async function waitForProxyPod(
             if (!pod.metadata?.deletionTimestamp) named?.(pod.metadata?.name ?? '');
             look(pod).catch(reject);
           },
-          () => {
+          (error: unknown) => {
+            const { statusCode, message } = (error ?? {}) as Error & { statusCode?: number };
+            if (statusCode === 401 || statusCode === 403) {
+              const refused = Promise.reject(new ApiException(statusCode, message, message, {}));
+              ask("watching the proxy's pod", refused).catch(reject);
+              return;
+            }
             // The API server ends watches as it likes; a new one begins with what is there.
-            if (!signal.aborted && timer) watch().catch(reject);
+            const again = () => {
+              if (!signal.aborted && timer) watch().catch(reject);
+            };
+            setTimeout(again, error ? WATCH_PAUSE_MS : 0);
           },
         );
         cancelWatch = () => controller.abort();
@@ -125,7 +137,9 @@ async function judge(
     if (!init) waitingFor(`pod ${name}: ${own?.state?.waiting?.reason ?? status?.phase ?? 'starting'}`);
     return undefined;
   }
-  if (until === 'ready' && !own.ready) {
+  // The whole pod's readiness, sidecars and all: Services go by that.
+  const ready = status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True');
+  if (until === 'ready' && !ready) {
     waitingFor(`pod ${name} to be ready`);
     return undefined;
   }

@@ -18,8 +18,11 @@ export const ACK_AFTER_MS = 50;
 /** Bytes of one stream per turn: a small request waits for at most this much of each busy stream. */
 export const QUANTUM_BYTES = 16 * 1024;
 
-/** Bytes that a stream may have on its way while others use the link too: about a millisecond of it. */
-export const SHARED_STREAM_BYTES = 64 * 1024;
+/** A reader that has taken this much grants it again: half of what a stream may have on its way on a shared link. */
+export const CREDIT_BYTES = 8 * 1024;
+
+/** Bytes that a stream may have on its way while others use the link too: a fraction of a millisecond of it. */
+export const SHARED_STREAM_BYTES = 16 * 1024;
 
 /** For how long (ms) a link counts as shared after streams took turns on it: longer than a pause between requests. */
 export const SHARED_FOR_MS = 250;

@@ -3,6 +3,7 @@ import { decodeReason, decodeUint32 } from './decode.ts';
 import { encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownResetCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
 import { FrameType, MAX_PAYLOAD_BYTES } from './frame.ts';
+import { CREDIT_BYTES } from './limits.ts';
 
 /** What a stream asks of the tunnel that carries it. */
 export interface StreamCarrier {
@@ -48,6 +49,7 @@ export class TunnelStream extends Duplex {
   /** Bytes that the peer may still send, and those that were read but not yet granted again. */
   #allowance: number;
   #ungranted = 0;
+  #granting = false;
   readonly #window: number;
   #received: Buffer[] = [];
   #reading = false;
@@ -194,13 +196,20 @@ export class TunnelStream extends Duplex {
       this.#ungranted += next.length;
       this.#reading = this.push(next);
     }
-    // Granting by eighths keeps a sender going that holds itself back, at the cost of one small frame for each.
-    if (this.#ungranted >= this.#window / 8 && !this.#endReceived && !this.#over) {
-      this.#carrier.control(FrameType.credit, this.id, encodeUint32(this.#ungranted));
-      this.#allowance += this.#ungranted;
-      this.#ungranted = 0;
+    // Often enough that a sender which holds itself back on a shared link goes on; once for all that came together.
+    if (this.#ungranted >= Math.min(CREDIT_BYTES, this.#window / 8) && !this.#granting) {
+      this.#granting = true;
+      process.nextTick(() => this.#grant());
     }
     if (this.#endReceived && this.#received.length === 0) this.push(null);
+  }
+
+  #grant(): void {
+    this.#granting = false;
+    if (this.#endReceived || this.#over) return;
+    this.#carrier.control(FrameType.credit, this.id, encodeUint32(this.#ungranted));
+    this.#allowance += this.#ungranted;
+    this.#ungranted = 0;
   }
 
   override _read(): void {

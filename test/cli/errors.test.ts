@@ -23,13 +23,19 @@ describe('what is printed for an error', () => {
   });
 
   it('tells first what failed, then what failed while cleaning up', async () => {
-    const error = await fail(new TpError('TP_FIRST', 'first'), new TpError('TP_SECOND', 'second', { hint: 'do' }));
+    const error = await fail(
+      new TpError('TP_FIRST', 'first'),
+      new TpError('TP_SECOND', 'second', { hint: 'do' }),
+    );
     assert.equal(describeError(error), 'tp: first [TP_FIRST]\ntp: second [TP_SECOND]\n  do');
   });
 
   it('tells all of several failures of cleaning up, in their order', async () => {
     const error = await fail(new TpError('TP_1', 'one'), new TpError('TP_2', 'two'), new Error('three'));
-    assert.match(describeError(error), /^tp: one \[TP_1\]\ntp: two \[TP_2\]\ntp: this is a bug in tp: Error: three\n/);
+    assert.match(
+      describeError(error),
+      /^tp: one \[TP_1\]\ntp: two \[TP_2\]\ntp: this is a bug in tp: Error: three\n/,
+    );
   });
 
   it('leaves an interruption out: it was asked for', async () => {

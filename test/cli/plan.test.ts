@@ -26,7 +26,11 @@ const FLAGS: DockerRunFlags = {
 
 const SHOP: ServiceView = { name: 'shop', ports: [{ port: 80, pod: 8080, name: 'http' }], selects: ['app'] };
 const METRICS: ServiceView = { name: 'metrics', ports: [{ port: 9090, pod: 9090 }], selects: ['app'] };
-const HEADLESS: ServiceView = { ...SHOP, name: 'headless', notByDefault: 'it is headless: its names would change' };
+const HEADLESS: ServiceView = {
+  ...SHOP,
+  name: 'headless',
+  notByDefault: 'it is headless: its names would change',
+};
 
 interface Given {
   flags?: Partial<DockerRunFlags>;
@@ -139,7 +143,10 @@ describe('the Services of a session', () => {
   });
 
   it('are the named ones too, beside those', () => {
-    assert.deepEqual(taken({ services: [SHOP, HEADLESS], flags: { service: ['headless'] } }), ['shop', 'headless']);
+    assert.deepEqual(taken({ services: [SHOP, HEADLESS], flags: { service: ['headless'] } }), [
+      'shop',
+      'headless',
+    ]);
   });
 
   it('must be there, and have a port that leads to the container', () => {
@@ -147,8 +154,15 @@ describe('the Services of a session', () => {
     assert.equal(unknown.code, 'TP_NO_SERVICE');
     assert.match(unknown.message, /--service other: no such Service selects this workload/);
     assert.equal(unknown.hint, '--service shop\n--service headless');
-    const none: ServiceView = { ...SHOP, ports: [], notByDefault: 'none of its TCP ports leads to this container' };
-    assert.match(refused({ services: [none], flags: { service: ['shop'] } }).message, /none of its TCP ports/);
+    const none: ServiceView = {
+      ...SHOP,
+      ports: [],
+      notByDefault: 'none of its TCP ports leads to this container',
+    };
+    assert.match(
+      refused({ services: [none], flags: { service: ['shop'] } }).message,
+      /none of its TCP ports/,
+    );
     assert.equal(refused({ services: [], flags: { service: ['shop'] } }).hint, 'kubectl get services');
   });
 
@@ -159,7 +173,11 @@ describe('the Services of a session', () => {
     assert.match(error.message, /shop is held by the session other1/);
     assert.match(error.hint ?? '', /tp leave other1\n--no-inbound/);
     assert.deepEqual(taken({ services: [held], flags: { inbound: false } }), []);
-    assert.deepEqual(taken({ services: [SHOP, { ...HEADLESS, heldBy: 'x' }] }), ['shop'], 'one that is not wanted');
+    assert.deepEqual(
+      taken({ services: [SHOP, { ...HEADLESS, heldBy: 'x' }] }),
+      ['shop'],
+      'one that is not wanted',
+    );
   });
 
   it('keep the labels by which they find the pod', () => {
@@ -196,7 +214,21 @@ describe('the ports of a session', () => {
     assert.deepEqual(ports({ flags: { port: ['3000:8080', '3000:9999'] } }), ['3000:8080', '3000:9999']);
   });
 
-  for (const text of ['8080', '8080:', ':8080', 'a:b', '0:80', '80:0', '65536:80', '80:65536', '1:2:3', '-1:80', '1.5:80', ' 1:2', '123456:1']) {
+  for (const text of [
+    '8080',
+    '8080:',
+    ':8080',
+    'a:b',
+    '0:80',
+    '80:0',
+    '65536:80',
+    '80:65536',
+    '1:2:3',
+    '-1:80',
+    '1.5:80',
+    ' 1:2',
+    '123456:1',
+  ]) {
     it(`are not "${text}"`, () => {
       const error = refused({ flags: { port: [text] } });
       assert.equal(error.code, 'TP_BAD_PORT');
@@ -292,7 +324,10 @@ describe('what the plan says of the clone', () => {
 
 describe('the plan for a person', () => {
   it('is a line for each thing that will happen', () => {
-    const lines = describePlan(plan({ flags: { port: ['3000:8080'] } }), { context: 'staging', namespace: 'shop' });
+    const lines = describePlan(plan({ flags: { port: ['3000:8080'] } }), {
+      context: 'staging',
+      namespace: 'shop',
+    });
     assert.deepEqual(lines, [
       'context staging, namespace shop',
       'examplecom/servicename stands in for deployment/servicename',

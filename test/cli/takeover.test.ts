@@ -14,7 +14,8 @@ const service = (name: string, ...pods: number[]): ServiceView => ({
 
 function begin(services: ServiceView[], ports: SessionPlan['ports']) {
   const fake = new FakeCluster();
-  for (const { name } of services) fake.services.add({ metadata: { name }, spec: { selector: { app: 'shop' } } });
+  for (const { name } of services)
+    fake.services.add({ metadata: { name }, spec: { selector: { app: 'shop' } } });
   const ready = Promise.withResolvers<void>();
   const seen = { switched: [] as string[], elsewhere: [] as string[], failed: [] as unknown[] };
   const takeover = new Takeover({
@@ -85,7 +86,10 @@ describe('the takeover', () => {
   });
 
   it('goes by the process’s port where --port maps it', async () => {
-    const { takeover, ready, settle, switched } = begin([service('shop', 8080)], [{ pod: 8080, process: 3000 }]);
+    const { takeover, ready, settle, switched } = begin(
+      [service('shop', 8080)],
+      [{ pod: 8080, process: 3000 }],
+    );
     ready.resolve();
     takeover.listening([8080]);
     await settle();

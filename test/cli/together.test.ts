@@ -130,7 +130,10 @@ describe('work that may be interrupted', () => {
     const note = (error: unknown) => void unhandled.push(error);
     process.on('unhandledRejection', note);
     const late = part<number>();
-    await assert.rejects(orAborted(late.work(never), AbortSignal.abort(new Error('interrupted'))), /interrupted/);
+    await assert.rejects(
+      orAborted(late.work(never), AbortSignal.abort(new Error('interrupted'))),
+      /interrupted/,
+    );
     late.reject(new Error('late'));
     await turn();
     await turn();

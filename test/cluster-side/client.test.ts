@@ -63,7 +63,9 @@ describe('the kubeconfig', () => {
   it('without the context lists those that it has', () => {
     assert.throws(
       () => connectCluster({ context: 'prod' }),
-      (error) => code('TP_NO_CONTEXT')(error) && /--context staging\n--context plain/.test((error as TpError).hint ?? ''),
+      (error) =>
+        code('TP_NO_CONTEXT')(error) &&
+        /--context staging\n--context plain/.test((error as TpError).hint ?? ''),
     );
   });
 

@@ -59,7 +59,10 @@ describe('the proxy’s Deployment', () => {
 
 describe('the proxy’s pod', () => {
   it('has the target’s labels and annotations, and the session’s', () => {
-    const { metadata } = clone({ labels: { app: 'shop', tier: 'web' }, annotations: { 'mesh/inject': 'true' } });
+    const { metadata } = clone({
+      labels: { app: 'shop', tier: 'web' },
+      annotations: { 'mesh/inject': 'true' },
+    });
     assert.deepEqual(metadata?.labels, { app: 'shop', tier: 'web', 'tp/session': 'abc' });
     assert.deepEqual(metadata?.annotations, { 'mesh/inject': 'true' });
   });
@@ -86,16 +89,25 @@ describe('the proxy’s pod', () => {
       runtimeClassName: 'gvisor',
       shareProcessNamespace: true,
     };
-    const { spec } = clone({ spec: { ...kept, nodeName: 'node-1', readinessGates: [{ conditionType: 'lb' }] } });
-    for (const [key, value] of Object.entries(kept)) assert.deepEqual(spec[key as keyof V1PodSpec], value, key);
+    const { spec } = clone({
+      spec: { ...kept, nodeName: 'node-1', readinessGates: [{ conditionType: 'lb' }] },
+    });
+    for (const [key, value] of Object.entries(kept))
+      assert.deepEqual(spec[key as keyof V1PodSpec], value, key);
     assert.equal(spec.nodeName, undefined);
     assert.equal(spec.readinessGates, undefined, 'nobody would ever meet them');
   });
 
   it('has a grace of a minute, or the target’s where that is longer', () => {
     assert.equal(clone().spec.terminationGracePeriodSeconds, 60);
-    assert.equal(clone({ spec: { terminationGracePeriodSeconds: 5 } }).spec.terminationGracePeriodSeconds, 60);
-    assert.equal(clone({ spec: { terminationGracePeriodSeconds: 300 } }).spec.terminationGracePeriodSeconds, 300);
+    assert.equal(
+      clone({ spec: { terminationGracePeriodSeconds: 5 } }).spec.terminationGracePeriodSeconds,
+      60,
+    );
+    assert.equal(
+      clone({ spec: { terminationGracePeriodSeconds: 300 } }).spec.terminationGracePeriodSeconds,
+      300,
+    );
   });
 });
 
@@ -164,7 +176,10 @@ describe('the proxy’s container', () => {
           { name: 'KEY', valueFrom: { secretKeyRef: { name: 's', key: 'k', optional: true } } },
           { name: 'NONE' },
         ],
-        envFrom: [{ configMapRef: { name: 'c' } }, { prefix: 'P_', secretRef: { name: 's', optional: true } }],
+        envFrom: [
+          { configMapRef: { name: 'c' } },
+          { prefix: 'P_', secretRef: { name: 's', optional: true } },
+        ],
       },
     });
     assert.deepEqual(proxy.env, [
@@ -326,13 +341,20 @@ describe('the user of the proxy', () => {
   });
 
   it('keeps what an administrator has confined it to', () => {
-    const own = { seLinuxOptions: { level: 's0' }, seccompProfile: { type: 'Localhost', localhostProfile: 'p' } };
+    const own = {
+      seLinuxOptions: { level: 's0' },
+      seccompProfile: { type: 'Localhost', localhostProfile: 'p' },
+    };
     const { seLinuxOptions, seccompProfile } = user(own);
     assert.deepEqual({ seLinuxOptions, seccompProfile }, own);
   });
 
   it('has no right beyond that', () => {
-    const privileged = { privileged: true, allowPrivilegeEscalation: true, capabilities: { add: ['NET_ADMIN'] } };
+    const privileged = {
+      privileged: true,
+      allowPrivilegeEscalation: true,
+      capabilities: { add: ['NET_ADMIN'] },
+    };
     for (const securityContext of [{}, privileged, { runAsUser: 1000 }]) {
       assert.deepEqual(violations(clone({ container: { securityContext } })), []);
     }
@@ -342,7 +364,15 @@ describe('the user of the proxy', () => {
 /** What the profile "restricted" of PodSecurity would say of the proxy's container and the pod's volumes. */
 function violations({ proxy, spec }: ReturnType<typeof clone>): string[] {
   const own = proxy.securityContext ?? {};
-  const allowed = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'persistentVolumeClaim', 'projected', 'secret'];
+  const allowed = [
+    'configMap',
+    'csi',
+    'downwardAPI',
+    'emptyDir',
+    'persistentVolumeClaim',
+    'projected',
+    'secret',
+  ];
   const rules: Record<string, boolean> = {
     'privilege escalation': own.allowPrivilegeEscalation === false,
     'runs as root': own.runAsNonRoot === true && own.runAsUser !== 0,
@@ -363,7 +393,8 @@ function violations({ proxy, spec }: ReturnType<typeof clone>): string[] {
 
 describe('low ports', () => {
   const SYSCTL = { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' };
-  const sysctls = (ports: number[], of: TargetOptions = {}) => clone(of, { ports }).spec.securityContext?.sysctls;
+  const sysctls = (ports: number[], of: TargetOptions = {}) =>
+    clone(of, { ports }).spec.securityContext?.sysctls;
 
   it('are opened by the safe sysctl', () => {
     assert.deepEqual(sysctls([8080, 80]), [SYSCTL]);

@@ -12,7 +12,12 @@ const KUBERNETES = { name: 'kubernetes', ip: '10.43.0.1', ports: [{ port: 443, n
 const NOTHING: Surroundings = { configMaps: {}, services: [] };
 
 /** What the proxy's image has of its own. */
-const IMAGE = { PATH: '/usr/local/bin:/usr/bin', NODE_VERSION: '24.21.0', HOME: '/', HOSTNAME: 'servicename-7c9' };
+const IMAGE = {
+  PATH: '/usr/local/bin:/usr/bin',
+  NODE_VERSION: '24.21.0',
+  HOME: '/',
+  HOSTNAME: 'servicename-7c9',
+};
 
 /** The environment that arrives at the laptop: through the clone, the kubelet, and the proxy. */
 function through(container: Partial<V1Container>, surroundings: Surroundings): Record<string, string> {
@@ -107,7 +112,10 @@ describe('the environment of a pod, through the clone', () => {
       { name: 'JAVA_OPTS', value: '$(JAVA_OPTS) -Dx=$(OTHER)' },
       { name: 'AFTER', value: '$(JAVA_OPTS)' },
     ];
-    const result = same({ env, envFrom: [{ configMapRef: { name: 'config' } }] }, { configMaps, services: [] });
+    const result = same(
+      { env, envFrom: [{ configMapRef: { name: 'config' } }] },
+      { configMaps, services: [] },
+    );
     assert.equal(result.BEFORE, '-Xmx1g');
     assert.equal(result.AFTER, '-Xmx1g -Dx=o');
   });
@@ -115,14 +123,24 @@ describe('the environment of a pod, through the clone', () => {
   it('lets envFrom show through an optional reference that leads nowhere', () => {
     const configMaps = { config: { A: 'from' } };
     const env = [fromConfigMap('A', 'missing', true), fromConfigMap('B', 'missing', true)];
-    const result = same({ env, envFrom: [{ configMapRef: { name: 'config' } }] }, { configMaps, services: [] });
+    const result = same(
+      { env, envFrom: [{ configMapRef: { name: 'config' } }] },
+      { configMaps, services: [] },
+    );
     assert.deepEqual(result, { A: 'from' });
   });
 
   it('has the links of Services, and nothing of the proxy’s own', () => {
     const services = [
       KUBERNETES,
-      { name: 'thing-1', ip: '10.43.0.7', ports: [{ port: 80, name: 'http' }, { port: 53, name: 'dns-udp', protocol: 'UDP' }] },
+      {
+        name: 'thing-1',
+        ip: '10.43.0.7',
+        ports: [
+          { port: 80, name: 'http' },
+          { port: 53, name: 'dns-udp', protocol: 'UDP' },
+        ],
+      },
     ];
     const result = same({}, { configMaps: {}, services });
     assert.equal(result.KUBERNETES_SERVICE_HOST, '10.43.0.1');
@@ -137,14 +155,26 @@ describe('the environment of a pod, through the clone', () => {
   });
 
   it('has what would stop the proxy itself: NODE_OPTIONS, PATH, LD_PRELOAD', () => {
-    const env = ['NODE_OPTIONS', 'PATH', 'LD_PRELOAD', 'NODE_EXTRA_CA_CERTS'].map((name) => ({ name, value: '/x' }));
+    const env = ['NODE_OPTIONS', 'PATH', 'LD_PRELOAD', 'NODE_EXTRA_CA_CERTS'].map((name) => ({
+      name,
+      value: '/x',
+    }));
     same({ env });
     for (const { name } of cloneEnvironment({ name: 'app', env })) assert.match(name, /^TPENV_/);
   });
 
   it('is what the kubelet would give, whatever is declared', () => {
     const names = ['A', 'B', 'C', 'D', 'a.b-c', 'X_SERVICE_HOST'];
-    const references = [...names, 'S1', 'P_S1', 'S2', 'DB_SERVICE_HOST', 'DB_PORT_5432_TCP_ADDR', 'UNKNOWN', ''];
+    const references = [
+      ...names,
+      'S1',
+      'P_S1',
+      'S2',
+      'DB_SERVICE_HOST',
+      'DB_PORT_5432_TCP_ADDR',
+      'UNKNOWN',
+      '',
+    ];
     const fragment = fc.oneof(
       fc.constantFrom(...references).map((name) => `$(${name})`),
       fc.constantFrom('$', '$$', '(', ')', '$(', '\n', 'x', ' ', 'é', '$é', '"', '=', '\\'),
@@ -167,7 +197,13 @@ describe('the environment of a pod, through the clone', () => {
       configMapRef: fc.record({ name: fc.constantFrom('one', 'two') }),
     });
     const data = fc.dictionary(fc.constantFrom('S1', 'S2', 'A'), value);
-    const scenario = fc.record({ env, envFrom: fc.array(source, { maxLength: 3 }), one: data, two: data, key: value });
+    const scenario = fc.record({
+      env,
+      envFrom: fc.array(source, { maxLength: 3 }),
+      one: data,
+      two: data,
+      key: value,
+    });
     fc.assert(
       fc.property(scenario, ({ env, envFrom, one, two, key }) => {
         const configMaps = { one, two, config: { key, other: 'other' } };
@@ -181,7 +217,20 @@ describe('the environment of a pod, through the clone', () => {
 
 describe('the expansion of references', () => {
   it('is that of the kubelet', () => {
-    const fragment = fc.constantFrom('$', '$$', '$(A)', '$(B', '(', ')', 'A', '$()', '$(A$(A))', '\n', 'é', '\u{1f600}');
+    const fragment = fc.constantFrom(
+      '$',
+      '$$',
+      '$(A)',
+      '$(B',
+      '(',
+      ')',
+      'A',
+      '$()',
+      '$(A$(A))',
+      '\n',
+      'é',
+      '\u{1f600}',
+    );
     const values = { A: 'a$(A)', '': 'empty', 'A$(A': 'nested' };
     fc.assert(
       fc.property(fc.array(fragment, { maxLength: 10 }), (parts) => {
@@ -194,19 +243,42 @@ describe('the expansion of references', () => {
   });
 
   it('knows no names that every object has', () => {
-    assert.equal(expandReferences('$(constructor) $(__proto__) $(toString)', {}), '$(constructor) $(__proto__) $(toString)');
+    assert.equal(
+      expandReferences('$(constructor) $(__proto__) $(toString)', {}),
+      '$(constructor) $(__proto__) $(toString)',
+    );
   });
 });
 
 describe('a variable with the container’s own resources', () => {
-  const literal = (resources: V1Container['resources'], resource: string, divisor?: string, containerName?: string) => {
-    const valueFrom = { resourceFieldRef: { resource, ...(divisor ? { divisor } : {}), ...(containerName ? { containerName } : {}) } };
-    const [variable] = cloneEnvironment({ name: 'app', resources: resources ?? {}, env: [{ name: 'R', valueFrom }] });
+  const literal = (
+    resources: V1Container['resources'],
+    resource: string,
+    divisor?: string,
+    containerName?: string,
+  ) => {
+    const valueFrom = {
+      resourceFieldRef: {
+        resource,
+        ...(divisor ? { divisor } : {}),
+        ...(containerName ? { containerName } : {}),
+      },
+    };
+    const [variable] = cloneEnvironment({
+      name: 'app',
+      resources: resources ?? {},
+      env: [{ name: 'R', valueFrom }],
+    });
     assert.equal(variable?.name, 'TPENV_R');
     return variable?.value ?? variable?.valueFrom;
   };
 
-  const CASES: readonly [resources: V1Container['resources'], resource: string, divisor: string | undefined, value: string][] = [
+  const CASES: readonly [
+    resources: V1Container['resources'],
+    resource: string,
+    divisor: string | undefined,
+    value: string,
+  ][] = [
     [{ limits: { cpu: '2' } }, 'limits.cpu', undefined, '2'],
     [{ limits: { cpu: '1500m' } }, 'limits.cpu', undefined, '2'],
     [{ limits: { cpu: '1500m' } }, 'limits.cpu', '1', '2'],

@@ -47,7 +47,9 @@ class Store<T extends Stored> {
 
   readonly list = async ({ labelSelector }: { labelSelector?: string }) => {
     await this.#cluster.request(`list ${this.#kind}`);
-    const items = [...this.items.values()].filter(({ metadata }) => matches(metadata?.labels ?? {}, labelSelector));
+    const items = [...this.items.values()].filter(({ metadata }) =>
+      matches(metadata?.labels ?? {}, labelSelector),
+    );
     return { items: structuredClone(items) };
   };
 

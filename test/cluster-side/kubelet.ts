@@ -4,18 +4,26 @@ import type { V1Container, V1EnvVar } from '@kubernetes/client-node';
 export interface Surroundings {
   configMaps: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Services with a ClusterIP, each with its ports. */
-  services: readonly { name: string; ip: string; ports: readonly { port: number; name?: string; protocol?: string }[] }[];
+  services: readonly {
+    name: string;
+    ip: string;
+    ports: readonly { port: number; name?: string; protocol?: string }[];
+  }[];
 }
 
 /**
  * The environment that the kubelet gives a container: a transcript of `makeEnvironmentVariables`
  * (pkg/kubelet/kubelet_pods.go of Kubernetes 1.34), as far as ConfigMaps and Service links.
  */
-export function kubeletEnvironment(container: V1Container, { configMaps, services }: Surroundings): Record<string, string> {
+export function kubeletEnvironment(
+  container: V1Container,
+  { configMaps, services }: Surroundings,
+): Record<string, string> {
   const links = serviceVariables(services);
   const result: Record<string, string> = {};
   for (const { configMapRef, prefix = '' } of container.envFrom ?? []) {
-    for (const [key, value] of Object.entries(configMaps[configMapRef?.name ?? ''] ?? {})) result[prefix + key] = value;
+    for (const [key, value] of Object.entries(configMaps[configMapRef?.name ?? ''] ?? {}))
+      result[prefix + key] = value;
   }
   const mapping = (name: string): string => {
     if (Object.hasOwn(result, name)) return result[name] ?? '';
@@ -29,7 +37,10 @@ export function kubeletEnvironment(container: V1Container, { configMaps, service
 }
 
 /** The value of a reference; undefined for an optional one that leads nowhere. */
-function resolved({ value = '', valueFrom }: V1EnvVar, configMaps: Surroundings['configMaps']): string | undefined {
+function resolved(
+  { value = '', valueFrom }: V1EnvVar,
+  configMaps: Surroundings['configMaps'],
+): string | undefined {
   const reference = valueFrom?.configMapKeyRef;
   if (!reference) return value;
   const found = configMaps[reference.name ?? '']?.[reference.key];

@@ -13,7 +13,11 @@ import { TpError } from '../../src/errors.ts';
 import { FakeCluster, refusal } from './fake-cluster.ts';
 
 let fake: FakeCluster;
-const metadata = { name: 'tp-shop-abc', labels: { 'tp/session': 'abc' }, annotations: { 'tp/owner': '{"pid":1}' } };
+const metadata = {
+  name: 'tp-shop-abc',
+  labels: { 'tp/session': 'abc' },
+  annotations: { 'tp/owner': '{"pid":1}' },
+};
 const OBJECTS: SessionObjects = {
   configMap: { metadata, data: {} },
   shadow: { metadata, spec: { clusterIP: 'None', selector: { app: 'shop' } } },
@@ -23,7 +27,10 @@ const MINE = { 'tp/session': 'abc' };
 
 beforeEach(() => {
   fake = new FakeCluster();
-  fake.services.add({ metadata: { name: 'shop', resourceVersion: '1' }, spec: { selector: { app: 'shop' } } });
+  fake.services.add({
+    metadata: { name: 'shop', resourceVersion: '1' },
+    spec: { selector: { app: 'shop' } },
+  });
   fake.configMaps.add({ metadata: { name: 'other' } });
 });
 

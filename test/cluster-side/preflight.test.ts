@@ -31,13 +31,19 @@ describe('advice on placement', () => {
   it('names the label to drop for a required anti-affinity', () => {
     const of = antiAffinity({ topologyKey: host, labelSelector: { matchLabels: { spread: 'yes' } } });
     const [line, ...more] = placementAdvice(of, [SHOP]);
-    assert.match(line ?? '', /required anti-affinity \(kubernetes.io\/hostname\).*pending; if so: --drop-label spread$/);
+    assert.match(
+      line ?? '',
+      /required anti-affinity \(kubernetes.io\/hostname\).*pending; if so: --drop-label spread$/,
+    );
     assert.deepEqual(more, []);
   });
 
   it('never names a label by which a Service finds the pod: it would be left without one', () => {
     const labels = { app: 'servicename', spread: 'yes' };
-    const [line] = placementAdvice(antiAffinity({ topologyKey: host, labelSelector: { matchLabels: labels } }), [SHOP]);
+    const [line] = placementAdvice(
+      antiAffinity({ topologyKey: host, labelSelector: { matchLabels: labels } }),
+      [SHOP],
+    );
     assert.match(line ?? '', /if so: --drop-label spread$/);
     const only = antiAffinity({ topologyKey: host, labelSelector: { matchLabels: { app: 'servicename' } } });
     assert.match(placementAdvice(only, [SHOP])[0] ?? '', /if so: --no-inbound$/);
@@ -104,13 +110,20 @@ describe('advice on neighbours', () => {
 
   it('fails where the cluster does', async () => {
     fake.advice.quotas = refusal(500, 'etcd is away');
-    await assert.rejects(advice(), (error) => error instanceof TpError && error.code === 'TP_CLUSTER_REFUSED');
+    await assert.rejects(
+      advice(),
+      (error) => error instanceof TpError && error.code === 'TP_CLUSTER_REFUSED',
+    );
   });
 });
 
 describe('the check of rights', () => {
   const rules = () =>
-    RIGHTS.map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs: [...verbs] }));
+    RIGHTS.map(({ group, resource, verbs }) => ({
+      apiGroups: [group],
+      resources: [resource],
+      verbs: [...verbs],
+    }));
   const missing = async (): Promise<string> => {
     try {
       await checkRights(fake.cluster);

@@ -26,8 +26,14 @@ describe('a Service', () => {
       notByDefault: undefined,
       selects: ['tier', 'app'],
     });
-    assert.equal(view(service([HTTP], { selector: { app: 'servicename', tier: 'db' } }), { labels }), undefined);
-    assert.equal(view(service([HTTP], { selector: { app: 'servicename', more: 'x' } }), { labels }), undefined);
+    assert.equal(
+      view(service([HTTP], { selector: { app: 'servicename', tier: 'db' } }), { labels }),
+      undefined,
+    );
+    assert.equal(
+      view(service([HTTP], { selector: { app: 'servicename', more: 'x' } }), { labels }),
+      undefined,
+    );
   });
 
   it('without a selector selects nothing', () => {
@@ -70,7 +76,10 @@ describe('the ports of a Service', () => {
   });
 
   it('are a sidecar’s also where that is an init container which restarts for ever', () => {
-    const proxy = sidecar('oauth', { restartPolicy: 'Always', ports: [{ name: 'auth', containerPort: 4180 }] });
+    const proxy = sidecar('oauth', {
+      restartPolicy: 'Always',
+      ports: [{ name: 'auth', containerPort: 4180 }],
+    });
     const list = [
       { port: 80, targetPort: 'auth' },
       { port: 81, targetPort: 4180 },
@@ -88,7 +97,9 @@ describe('the ports of a Service', () => {
     const app = target().container;
     const first = sidecar('mesh', { ports: [{ name: 'http', containerPort: 15_000 }] });
     assert.deepEqual(ports([HTTP], { spec: { containers: [first, app] } }), []);
-    assert.deepEqual(ports([HTTP], { spec: { containers: [app, first] } }), [{ port: 80, pod: 8080, name: 'http' }]);
+    assert.deepEqual(ports([HTTP], { spec: { containers: [app, first] } }), [
+      { port: 80, pod: 8080, name: 'http' },
+    ]);
   });
 
   it('are those of TCP, and a name counts for its protocol', () => {
@@ -119,7 +130,8 @@ describe('a Service is not taken over unasked', () => {
     assert.match(reason(service([{ port: 80, targetPort: 'other' }])) ?? '', /none of its TCP ports/);
   });
 
-  it('when it is headless', () => assert.match(reason(service([HTTP], { clusterIP: 'None' })) ?? '', /headless/));
+  it('when it is headless', () =>
+    assert.match(reason(service([HTTP], { clusterIP: 'None' })) ?? '', /headless/));
 
   it('when other pods stand behind it too', () => {
     const canary: V1Pod = { metadata: { name: 'canary-1', labels: { app: 'servicename' } } };
@@ -145,7 +157,11 @@ describe('the Services of a namespace', () => {
   let fake: FakeCluster;
   let shop: Target;
   const owned = (name: string, uid: string, labels = { app: 'servicename' }): V1Pod => ({
-    metadata: { name, labels, ownerReferences: [{ uid, controller: true, kind: 'x', name: 'x', apiVersion: 'v1' }] },
+    metadata: {
+      name,
+      labels,
+      ownerReferences: [{ uid, controller: true, kind: 'x', name: 'x', apiVersion: 'v1' }],
+    },
   });
 
   beforeEach(() => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { V1Container } from '@kubernetes/client-node';
-import { chooseTarget, listWorkloads, ownedBy, type TargetChoice, type Workload } from '../../src/cluster/workload.ts';
+import {
+  chooseTarget,
+  listWorkloads,
+  ownedBy,
+  type TargetChoice,
+  type Workload,
+} from '../../src/cluster/workload.ts';
 import { TpError } from '../../src/errors.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { target } from './target.ts';
@@ -106,10 +112,15 @@ describe('the workload is not found by the image', () => {
 });
 
 describe('the workload is named', () => {
-  const named = (name: string, container?: string, image = 'me/anything') => ({ image, workload: name, container });
+  const named = (name: string, container?: string, image = 'me/anything') => ({
+    image,
+    workload: name,
+    container,
+  });
 
   for (const kind of ['deployment', 'deployments', 'deploy', 'Deployment']) {
-    it(`as ${kind}/shop`, () => assert.equal(chosen([QUEUE, SHOP], named(`${kind}/shop`)), 'deployment/shop c0'));
+    it(`as ${kind}/shop`, () =>
+      assert.equal(chosen([QUEUE, SHOP], named(`${kind}/shop`)), 'deployment/shop c0'));
   }
 
   for (const kind of ['statefulset', 'statefulsets', 'sts']) {
@@ -165,7 +176,12 @@ describe('the workloads of a namespace', () => {
     );
     fake.statefulSets.add({
       metadata: { name: 'db', uid: '2' },
-      spec: { serviceName: 'db', selector, template, volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] },
+      spec: {
+        serviceName: 'db',
+        selector,
+        template,
+        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
+      },
     });
     assert.deepEqual(await listWorkloads(fake.cluster), [
       { kind: 'deployment', name: 'shop', uid: '1', selector, template, replicas: 3, claims: [] },
@@ -175,7 +191,13 @@ describe('the workloads of a namespace', () => {
 });
 
 describe('an owner', () => {
-  const reference = (uid: string, controller: boolean) => ({ uid, controller, kind: 'x', name: 'x', apiVersion: 'v1' });
+  const reference = (uid: string, controller: boolean) => ({
+    uid,
+    controller,
+    kind: 'x',
+    name: 'x',
+    apiVersion: 'v1',
+  });
 
   it('is the one that controls', () => {
     assert.equal(ownedBy([reference('a', false), reference('b', true)], new Set(['b'])), true);

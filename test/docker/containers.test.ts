@@ -11,7 +11,12 @@ const OWNER = 'owner-id';
 const LABELS = { 'tp/session': 'abc', 'tp/owner': '{}' };
 const joined = (of = draft()) => joinedContainer(of, OWNER, ['A=1'], LABELS);
 const network = (of = draft()) =>
-  networkContainer(of, { name: 'tp-abc', image: 'tp-network:1', hostname: 'servicename-7c9', labels: LABELS });
+  networkContainer(of, {
+    name: 'tp-abc',
+    image: 'tp-network:1',
+    hostname: 'servicename-7c9',
+    labels: LABELS,
+  });
 
 type Created = Dockerode.ContainerCreateOptions & { MacAddress?: string };
 const some = (value: unknown): boolean =>
@@ -56,7 +61,14 @@ describe('the container that joins', () => {
       for (const [key, value] of Object.entries(inspect.Config)) {
         if (!moved.includes(key)) assert.deepEqual(created[key as keyof typeof created], value, key);
       }
-      const replaced = ['NetworkMode', 'PortBindings', 'PublishAllPorts', 'ExtraHosts', 'Links', 'AutoRemove'];
+      const replaced = [
+        'NetworkMode',
+        'PortBindings',
+        'PublishAllPorts',
+        'ExtraHosts',
+        'Links',
+        'AutoRemove',
+      ];
       for (const [key, value] of Object.entries(inspect.HostConfig)) {
         if (replaced.includes(key) || key.startsWith('Dns')) continue;
         assert.deepEqual(created.HostConfig?.[key as keyof Dockerode.HostConfig], value, key);
@@ -93,10 +105,7 @@ describe('the network container', () => {
       assert.deepEqual(created.HostConfig?.Links, ['/other:/shop/o']);
       assert.equal(created.Hostname, 'web');
       assert.equal(created.Domainname, 'example.com');
-      assert.deepEqual(created.HostConfig?.ExtraHosts, [
-        'db:10.0.0.5',
-        'host.docker.internal:host-gateway',
-      ]);
+      assert.deepEqual(created.HostConfig?.ExtraHosts, ['db:10.0.0.5', 'host.docker.internal:host-gateway']);
       assert.equal(created.name, 'tp-abc');
       assert.equal(created.Image, 'tp-network:1');
       assert.deepEqual(created.Labels, LABELS);
@@ -145,7 +154,9 @@ describe('further networks', () => {
   const connected = async (mode: string, networks: string[]) => {
     const calls: [string, unknown][] = [];
     const docker = {
-      getNetwork: (name: string) => ({ connect: async (options: unknown) => void calls.push([name, options]) }),
+      getNetwork: (name: string) => ({
+        connect: async (options: unknown) => void calls.push([name, options]),
+      }),
     } as unknown as Dockerode;
     const Networks = Object.fromEntries(networks.map((name) => [name, { Aliases: [`${name}-alias`] }]));
     await connectNetworks(docker, draft({ HostConfig: { NetworkMode: mode }, Networks }), 'id');
@@ -216,7 +227,8 @@ describe('flags of Docker’s client', () => {
   it('that nothing can honour are refused, with what to do', () => {
     assert.throws(
       () => clientFlags(['--sig-proxy=false']),
-      (error: unknown) => error instanceof TpError && error.code === 'TP_SIG_PROXY' && error.hint !== undefined,
+      (error: unknown) =>
+        error instanceof TpError && error.code === 'TP_SIG_PROXY' && error.hint !== undefined,
     );
   });
 });

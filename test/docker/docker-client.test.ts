@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { before, describe, it } from 'node:test';
-import { clientFlags } from '../../src/docker/user-container.ts';
 import { BOOLEAN_FLAGS, BOOLEAN_SHORT_FLAGS, splitRunArguments } from '../../src/docker/run-arguments.ts';
+import { clientFlags } from '../../src/docker/user-container.ts';
 import { DOCKER_RUN_FLAGS, flagNames } from '../../src/flags.ts';
 
 /** Flags that `docker run --help` does not show; a client that has one of them says whether it takes a value. */
@@ -84,9 +84,9 @@ describe('the installed Docker client', () => {
   });
 
   it('is given no flag that create or start does not have', async () => {
-    const [create, start] = (await Promise.all(['create', 'start'].map((command) => docker(command, '--help')))).map(
-      (help) => new Set(flagsIn(help).map(({ long }) => long)),
-    );
+    const [create, start] = (
+      await Promise.all(['create', 'start'].map((command) => docker(command, '--help')))
+    ).map((help) => new Set(flagsIn(help).map(({ long }) => long)));
     const lines = run
       .filter(({ long }) => !['--detach', '--help'].includes(long)) // refused, and answered, before this
       .map(({ long, takesValue }) => (takesValue ? [long, 'value'] : [long]));

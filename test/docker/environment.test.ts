@@ -8,7 +8,11 @@ import { draft } from './inspect.ts';
 const IMAGE = ['PATH=/usr/bin', 'HOME=/root', 'MODE=production'];
 
 /** The container's environment for these of the image and the pod, and the user's entries as Docker's client sees them. */
-function merged(pod: Record<string, string>, user: readonly string[], image: readonly string[] = IMAGE): string[] {
+function merged(
+  pod: Record<string, string>,
+  user: readonly string[],
+  image: readonly string[] = IMAGE,
+): string[] {
   const names = user.map((entry) => entry.split('=', 1)[0] ?? '');
   // As the daemon merges them (`merge` in daemon/config): the user's, then those of the image that they do not name.
   const Env = [...user, ...image.filter((entry) => !names.includes(entry.split('=', 1)[0] ?? ''))];
@@ -21,7 +25,9 @@ function seen(entries: readonly string[], image: readonly string[] = IMAGE): Map
   const parts = (entry: string) => /^([^=]*)(?:=(.*))?$/s.exec(entry)?.slice(1) ?? [];
   const named = new Set(entries.map((entry) => parts(entry)[0]));
   const all = [...image.filter((entry) => !named.has(parts(entry)[0])), ...entries];
-  return new Map(all.map(parts).flatMap(([name = '', value]) => (value === undefined ? [] : [[name, value]])));
+  return new Map(
+    all.map(parts).flatMap(([name = '', value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 describe('the environment of the user’s container', () => {
@@ -39,7 +45,12 @@ describe('the environment of the user’s container', () => {
   });
 
   it('keeps values with newlines, quotes, dollars and equals signs', () => {
-    const pod = { CERT: '-----BEGIN-----\nabc=\n-----END-----\n', P: '$(X) $$ ${Y} "\'', EMPTY: '', Q: 'a=b=c' };
+    const pod = {
+      CERT: '-----BEGIN-----\nabc=\n-----END-----\n',
+      P: '$(X) $$ ${Y} "\'',
+      EMPTY: '',
+      Q: 'a=b=c',
+    };
     const result = seen(merged(pod, []));
     for (const [name, value] of Object.entries(pod)) assert.equal(result.get(name), value);
   });
@@ -69,7 +80,9 @@ describe('the environment of the user’s container', () => {
     fc.assert(
       fc.property(variables, variables, user, (image, pod, set) => {
         const imageEntries = Object.entries(image).map(([key, text]) => `${key}=${text}`);
-        const userEntries = Object.entries(set).map(([key, text]) => (text === undefined ? key : `${key}=${text}`));
+        const userEntries = Object.entries(set).map(([key, text]) =>
+          text === undefined ? key : `${key}=${text}`,
+        );
         const expected = { ...image, ...pod, ...set };
         const result = Object.fromEntries(seen(merged(pod, userEntries, imageEntries), imageEntries));
         assert.deepEqual(result, JSON.parse(JSON.stringify(expected)));

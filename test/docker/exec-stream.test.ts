@@ -13,7 +13,10 @@ const server = createServer({ allowHalfOpen: true }, (socket) => void sockets.ad
 async function process(): Promise<{ stream: ExecStream; docker: Socket; asked: unknown[] }> {
   const { port } = server.address() as { port: number };
   const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-  const [[docker]] = (await Promise.all([once(server, 'connection'), once(near, 'connect')])) as [[Socket], unknown];
+  const [[docker]] = (await Promise.all([once(server, 'connection'), once(near, 'connect')])) as [
+    [Socket],
+    unknown,
+  ];
   const asked: unknown[] = [];
   sockets.add(near);
   const exec = {
@@ -71,7 +74,14 @@ describe('a process in a container', () => {
 
   it('keeps only the end of a long stderr', async () => {
     const { stream, docker } = await process();
-    docker.end(Buffer.concat([frame(2, 'first'), frame(2, Buffer.alloc(20_000, 'x')), frame(2, 'last'), frame(1, 'y')]));
+    docker.end(
+      Buffer.concat([
+        frame(2, 'first'),
+        frame(2, Buffer.alloc(20_000, 'x')),
+        frame(2, 'last'),
+        frame(1, 'y'),
+      ]),
+    );
     await readAll(stream);
     assert.ok(stream.stderr.length <= 8 * 1024);
     assert.ok(stream.stderr.endsWith('last'));

@@ -54,7 +54,9 @@ const DOCKER_20 = {
     MaskedPaths: ['/proc/kcore'],
     ReadonlyPaths: ['/proc/sys'],
   },
-  Mounts: [{ Type: 'bind', Source: '/src', Destination: '/app', Mode: '', RW: true, Propagation: 'rprivate' }],
+  Mounts: [
+    { Type: 'bind', Source: '/src', Destination: '/app', Mode: '', RW: true, Propagation: 'rprivate' },
+  ],
   Config: {
     Hostname: 'web',
     Domainname: 'example.com',
@@ -100,7 +102,11 @@ const DOCKER_20 = {
 /** The same by Docker 28 (Engine API 1.51): the address of the hardware and the names belong to each network. */
 const DOCKER_28 = {
   ...DOCKER_20,
-  ImageManifestDescriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: 1, digest: 'sha256:0' },
+  ImageManifestDescriptor: {
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    size: 1,
+    digest: 'sha256:0',
+  },
   HostConfig: {
     ...DOCKER_20.HostConfig,
     NetworkMode: 'bridge',
@@ -138,7 +144,10 @@ export interface Changes {
   Networks?: Record<string, unknown>;
 }
 
-function draftOf(recorded: typeof DOCKER_20 | typeof DOCKER_28, { Config, HostConfig, Networks }: Changes): Draft {
+function draftOf(
+  recorded: typeof DOCKER_20 | typeof DOCKER_28,
+  { Config, HostConfig, Networks }: Changes,
+): Draft {
   // As it comes over the wire: members without a value are not there.
   const inspect = JSON.parse(
     JSON.stringify({

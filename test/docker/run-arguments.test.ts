@@ -113,7 +113,8 @@ describe('a docker run line', () => {
     fc.assert(
       fc.property(parts, text, anything, fc.boolean(), (mixed, image, command, dashes) => {
         const words = mixed.flatMap((part) => part.words);
-        const of = (isOwn: boolean) => mixed.filter((part) => part.own === isOwn).flatMap((part) => part.words);
+        const of = (isOwn: boolean) =>
+          mixed.filter((part) => part.own === isOwn).flatMap((part) => part.words);
         assert.deepEqual(split(...words, ...(dashes ? ['--'] : []), image, ...command), {
           own: of(true),
           flags: of(false),
@@ -127,9 +128,18 @@ describe('a docker run line', () => {
 
 describe('names that the user set in the environment', () => {
   const names: readonly [flags: string[], names: string[]][] = [
-    [['-e', 'A=1', '--env', 'B=x=y', '--env=C', '-eD=2', '-e=E=3'], ['A', 'B', 'C', 'D', 'E']],
-    [['-ite', 'A=1', '-iteB=2'], ['A', 'B']],
-    [['-e', 'MULTI=a\nb', '--env=OTHER=a\nb'], ['MULTI', 'OTHER']],
+    [
+      ['-e', 'A=1', '--env', 'B=x=y', '--env=C', '-eD=2', '-e=E=3'],
+      ['A', 'B', 'C', 'D', 'E'],
+    ],
+    [
+      ['-ite', 'A=1', '-iteB=2'],
+      ['A', 'B'],
+    ],
+    [
+      ['-e', 'MULTI=a\nb', '--env=OTHER=a\nb'],
+      ['MULTI', 'OTHER'],
+    ],
     [['--env-file', 'x', '--entrypoint', 'y', '-v', 'e:e', '-p', '1:1'], []],
     [['-e'], []],
   ];

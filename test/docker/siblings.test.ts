@@ -63,7 +63,10 @@ describe('siblings', () => {
 
   it('have addresses but no names on the default network, as Docker has it', async () => {
     const other = container('x', ['x'], { bridge: { IPAddress: '172.17.0.3', Aliases: ['y'] } });
-    assert.deepEqual(await findSiblings(dockerWith([other]), 'own'), { addresses: ['172.17.0.3'], names: {} });
+    assert.deepEqual(await findSiblings(dockerWith([other]), 'own'), {
+      addresses: ['172.17.0.3'],
+      names: {},
+    });
   });
 
   it('are left out with networks that are not ours, and without an address', async () => {
@@ -77,7 +80,9 @@ describe('siblings', () => {
   it('are looked at again whenever a container comes or goes, until the end', async () => {
     const events = Object.assign(new EventEmitter(), { destroyed: false, destroy() { this.destroyed = true; } }); // biome-ignore format: one object
     const asked: { filters?: unknown }[] = [];
-    const docker = { getEvents: async (options: object) => (asked.push(options), events) } as unknown as Dockerode;
+    const docker = {
+      getEvents: async (options: object) => (asked.push(options), events),
+    } as unknown as Dockerode;
     const end = new AbortController();
     let changes = 0;
     await watchSiblings(docker, end.signal, () => changes++);

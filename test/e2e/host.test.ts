@@ -6,7 +6,7 @@ import { Tp } from './harness/tp.ts';
 
 test('the host is untouched', async () => {
   const before = await hostNetwork();
-  const tp = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
+  await using tp = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
   assert.deepEqual(await hostNetwork(), before);
   await tp.end();
   assert.deepEqual(await hostNetwork(), before);
@@ -14,7 +14,7 @@ test('the host is untouched', async () => {
 
 test('with -p, only what Docker makes for it is added', async () => {
   const before = await hostNetwork();
-  const tp = await Tp.session(
+  await using tp = await Tp.session(
     ['-p', '18081:8080', 'examplecom/servicename'],
     /Service servicename is switched/,
   );

@@ -44,7 +44,7 @@ describe('nothing is left behind', () => {
   for (const moment of MOMENTS) {
     test(`after Ctrl-C at "${moment.source}"`, async () => {
       await leavesNothing(async () => {
-        const session = await Tp.session([IMAGE], moment);
+        await using session = await Tp.session([IMAGE], moment);
         const code = await session.end('SIGINT');
         assert.ok(code === 130 || code === 0, `exit ${code}\n${session.stderr}`);
       });
@@ -53,7 +53,7 @@ describe('nothing is left behind', () => {
 
   test('after two Ctrl-C', async () => {
     await leavesNothing(async () => {
-      const session = await Tp.session([IMAGE]);
+      await using session = await Tp.session([IMAGE]);
       session.child.kill('SIGINT');
       await session.says(/giving the Services back|removing|SIGINT|SIGTERM|finishing/);
       await session.end('SIGINT');
@@ -111,7 +111,7 @@ describe('nothing is left behind', () => {
 
   test('after kill -9: the Service answers within 10 s, and the next command clears up', async () => {
     await leavesNothing(async () => {
-      const session = await Tp.session([IMAGE], /Service servicename is switched/);
+      await using session = await Tp.session([IMAGE], /Service servicename is switched/);
       session.child.kill('SIGKILL');
       const killed = performance.now();
       for (;;) {
@@ -127,7 +127,7 @@ describe('nothing is left behind', () => {
 
   test('after kill -9 while starting, by tp leave', async () => {
     await leavesNothing(async () => {
-      const session = await Tp.session([IMAGE], /ContainerCreating/);
+      await using session = await Tp.session([IMAGE], /ContainerCreating/);
       session.child.kill('SIGKILL');
       await session.exited;
       const { code, stderr } = await tp('leave');
@@ -145,7 +145,7 @@ describe('nothing is left behind', () => {
 
   test('an apply of the original manifest in between breaks nothing', async () => {
     await leavesNothing(async () => {
-      const session = await Tp.session([IMAGE], /Service servicename is switched/);
+      await using session = await Tp.session([IMAGE], /Service servicename is switched/);
       const manifest = await kubectl(
         'get',
         'service',

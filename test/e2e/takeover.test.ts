@@ -19,7 +19,7 @@ const fromLaptop = (by: Record<string, number>) =>
 test('takeover and restoration fail no request', async () => {
   const load = await Load.start(SERVICE, RATE);
   await delay(PHASE_MS / 3);
-  const session = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
+  await using session = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
   await delay(PHASE_MS);
   await session.end();
   await delay(PHASE_MS);
@@ -31,7 +31,7 @@ test('takeover and restoration fail no request', async () => {
 });
 
 test('kill -9 of the CLI, and then the end of the proxy pod, fail no request', async () => {
-  const session = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
+  await using session = await Tp.session(['examplecom/servicename'], /Service servicename is switched/);
   const { session: id } = session;
   session.child.kill('SIGKILL');
   await session.exited;

@@ -29,7 +29,11 @@ export async function listen(server: Server, host = '127.0.0.1', port = 0): Prom
 }
 
 /** A server whose connections are handled by `onConnection`. */
-export const serve = (onConnection: (socket: Socket) => void, host?: string, port?: number): Promise<number> =>
+export const serve = (
+  onConnection: (socket: Socket) => void,
+  host?: string,
+  port?: number,
+): Promise<number> =>
   listen(
     createServer({ allowHalfOpen: true }, (socket) => onConnection(track(socket))),
     host,

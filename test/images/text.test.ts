@@ -9,9 +9,7 @@ describe('an address', () => {
     assert.deepEqual(parseAddress('10.1.2.3'), Buffer.from([10, 1, 2, 3]));
     assert.equal(formatAddress(Buffer.from([10, 1, 2, 3])), '10.1.2.3');
     assert.equal(formatAddress(parseAddress('2001:DB8:0::1')), '2001:db8::1');
-    fc.assert(
-      fc.property(fc.ipV4(), (text) => assert.equal(formatAddress(parseAddress(text)), text)),
-    );
+    fc.assert(fc.property(fc.ipV4(), (text) => assert.equal(formatAddress(parseAddress(text)), text)));
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
         assert.deepEqual(parseAddress(formatAddress(Buffer.from(bytes))), Buffer.from(bytes));
@@ -20,7 +18,8 @@ describe('an address', () => {
   });
 
   it('is none of what is not', () => {
-    for (const text of ['', 'localhost', '10.0.0.256', '1::2::3']) assert.throws(() => parseAddress(text), text);
+    for (const text of ['', 'localhost', '10.0.0.256', '1::2::3'])
+      assert.throws(() => parseAddress(text), text);
     assert.throws(() => formatAddress(Buffer.alloc(5)));
   });
 
@@ -48,7 +47,12 @@ options ndots:5
   });
 
   it('gives the search domains of its last line of that kind', () => {
-    assert.deepEqual(searchOf(POD), ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.com']);
+    assert.deepEqual(searchOf(POD), [
+      'shop.svc.cluster.local',
+      'svc.cluster.local',
+      'cluster.local',
+      'example.com',
+    ]);
     assert.deepEqual(searchOf('search a b\nsearch  c\td \n'), ['c', 'd']);
     assert.deepEqual(searchOf('domain example.com\n'), ['example.com']);
     assert.deepEqual(searchOf('nameserver 1.1.1.1\n'), []);

@@ -29,6 +29,12 @@ describe('messages', () => {
     assert.throws(() => [...new MessageDecoder().push(tooLong)], protocolError(/more than/));
   });
 
+  it('are limited each, not together', () => {
+    const decoder = new MessageDecoder();
+    const message = encodeMessage('x'.repeat(MAX_MESSAGE_BYTES / 2));
+    for (let count = 0; count < 4; count++) assert.equal([...decoder.push(message)].length, 1);
+  });
+
   it('are not waited for beyond the limit', () => {
     const decoder = new MessageDecoder();
     const part = Buffer.alloc(64 * 1024, 'x');

@@ -59,7 +59,12 @@ export async function hostNetwork(): Promise<Record<string, string[]>> {
     links: await plain('ip', '-o', 'link', 'show', 'up'),
     routes: await plain('ip', 'route', 'show', 'table', 'all'),
     rules: await plain('ip', 'rule'),
-    listening: (await plain('ss', '-Hltnu')).map((line) => line.trim().replace(/\s+/g, ' ')),
+    listening: (await plain('ss', '-Hltnup')).map((line) =>
+      line
+        .replace(/users:.*/, '')
+        .trim()
+        .replace(/\s+/g, ' '),
+    ),
     firewall: (await plain('iptables-save'))
       .filter((line) => /^-A/.test(line))
       .filter((line) => !/172\.\d+\./.test(line)),

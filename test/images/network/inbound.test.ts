@@ -66,7 +66,7 @@ describe('a connection from the cluster', () => {
 
   it('says what else is wrong, and does not try elsewhere then', async () => {
     const port = await serve(() => {}, LOOPBACK);
-    // 0.0.0.0/8 is "this network": nobody can be reached there but by 0.0.0.0 itself.
+    // Nobody connects to everybody: the kernel refuses that itself.
     const { near, told } = await inbound(port, ['255.255.255.255', LOOPBACK]);
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.notEqual(error.code, ResetCode.connectionRefused);

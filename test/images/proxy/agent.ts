@@ -1,4 +1,4 @@
-import { Listeners } from '../../../images/proxy/listeners.ts';
+import type { Listeners } from '../../../images/proxy/listeners.ts';
 import { encodeMessage } from '../../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest, type StreamRequest } from '../../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';

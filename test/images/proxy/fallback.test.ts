@@ -64,7 +64,10 @@ describe('the way to the original pods', () => {
 
   it('fails where there is none but the proxy itself', async () => {
     const { port } = await pods('127.0.0.2');
-    await assert.rejects(dialled(fallback(['127.0.0.2'], ['127.0.0.2']), port, '', never, 0), /no other pods that are ready/);
+    await assert.rejects(
+      dialled(fallback(['127.0.0.2'], ['127.0.0.2']), port, '', never, 0),
+      /no other pods that are ready/,
+    );
   });
 
   it('does not lead back to the caller, unless there is nobody else', async () => {
@@ -101,13 +104,19 @@ describe('the way to the original pods', () => {
     const took = performance.now() - began;
     assert.ok(dials.length > 0, 'it was dialled');
     assert.ok(took >= 200 && took < 1_500, `${took} ms`);
-    assert.ok(dials.every(({ destroyed }) => destroyed), 'the dial that was overtaken is given up');
+    assert.ok(
+      dials.every(({ destroyed }) => destroyed),
+      'the dial that was overtaken is given up',
+    );
   });
 
   it('is tried again while pods come and go', async () => {
     const port = await closedPort();
     let answers: string[] = [];
-    const dial = dialled(fallback(async () => answers), port);
+    const dial = dialled(
+      fallback(async () => answers),
+      port,
+    );
     await quiet(150);
     answers = ['127.0.0.4'];
     await quiet(150);
@@ -119,7 +128,10 @@ describe('the way to the original pods', () => {
     const { port } = await pods('127.0.0.5');
     silence('127.0.0.9');
     let found = ['127.0.0.9'];
-    const dial = dialled(fallback(async () => found), port);
+    const dial = dialled(
+      fallback(async () => found),
+      port,
+    );
     await quiet(50);
     found = ['127.0.0.5'];
     assert.equal(await dial, '127.0.0.5');
@@ -132,7 +144,13 @@ describe('the way to the original pods', () => {
     const took = performance.now() - began;
     assert.ok(took >= 150 && took < 1_000, `${took} ms`);
     await assert.rejects(
-      dialled(fallback(() => Promise.reject(new Error('no such name'))), port, '', never, 100),
+      dialled(
+        fallback(() => Promise.reject(new Error('no such name'))),
+        port,
+        '',
+        never,
+        100,
+      ),
       /no such name/,
     );
   });
@@ -159,7 +177,8 @@ describe('the way to the original pods', () => {
   });
 
   it('tells a name that is gone from one that cannot be asked for', async () => {
-    const failing = (code: string) => fallback(() => Promise.reject(Object.assign(new Error(code), { code })));
+    const failing = (code: string) =>
+      fallback(() => Promise.reject(Object.assign(new Error(code), { code })));
     assert.equal(await failing('ENOTFOUND').isGone(), true);
     assert.equal(await failing('ETIMEOUT').isGone(), false);
     assert.equal(await fallback(['127.0.0.2']).isGone(), false);

@@ -34,7 +34,8 @@ async function proxy(options: Partial<InboundOptions> = {}): Promise<void> {
   own.port = port;
 }
 
-const fallback = () => new Fallback({ name: 'original', own: ['127.0.0.1'], resolve: async () => ['127.0.0.1', ORIGINAL] });
+const fallback = () =>
+  new Fallback({ name: 'original', own: ['127.0.0.1'], resolve: async () => ['127.0.0.1', ORIGINAL] });
 
 /** Starts an original pod, and gives the connections that reach it. */
 async function original(onConnection: (socket: Socket) => void = () => {}): Promise<Socket[]> {
@@ -69,7 +70,11 @@ describe('a connection to the pod', () => {
     const caller = await dial(port);
     await until(() => agent.asked.length === 1);
     const [{ request } = { request: undefined }] = agent.asked;
-    assert.deepEqual(request, { kind: 'inbound', port, peer: { address: '127.0.0.1', port: caller.localPort } });
+    assert.deepEqual(request, {
+      kind: 'inbound',
+      port,
+      peer: { address: '127.0.0.1', port: caller.localPort },
+    });
     assert.deepEqual(told.answered, [], 'it has not answered yet');
     agent.asked[0]?.stream.accept();
     await until(() => told.answered.length === 1);
@@ -292,7 +297,11 @@ describe('a connection that the laptop does not answer', () => {
   });
 
   it('is told of with the reason why the original pods did not answer', async () => {
-    const none = new Fallback({ name: 'x', own: [], resolve: () => Promise.reject(new Error('no such name')) });
+    const none = new Fallback({
+      name: 'x',
+      own: [],
+      resolve: () => Promise.reject(new Error('no such name')),
+    });
     none.dial = (at, peer, signal) => Fallback.prototype.dial.call(none, at, peer, signal, 0);
     await proxy({ fallback: none });
     const here = attempt(port);

@@ -99,7 +99,10 @@ describe('a connection for a port', () => {
     assert.ok(waiting.every(({ over }) => !over));
     await agent.say(9090);
     await quiet();
-    assert.ok(waiting.every(({ over }) => !over), 'another port is not this one');
+    assert.ok(
+      waiting.every(({ over }) => !over),
+      'another port is not this one',
+    );
     await agent.say(8080, 9090);
     await Promise.all(waiting.map(({ done }) => done));
     assert.ok(waiting.every(({ result }) => result === agent.tunnel));

@@ -109,7 +109,9 @@ describe('the datagrams of one socket of the process', () => {
   async function peer(onMessage: (bytes: Buffer, from: RemoteInfo, answer: (bytes: Buffer) => void) => void) {
     const socket = createSocket('udp4');
     peers.push(socket);
-    socket.on('message', (bytes, from) => onMessage(bytes, from, (answer) => socket.send(answer, from.port, from.address)));
+    socket.on('message', (bytes, from) =>
+      onMessage(bytes, from, (answer) => socket.send(answer, from.port, from.address)),
+    );
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
     return socket.address().port;
   }
@@ -134,7 +136,10 @@ describe('the datagrams of one socket of the process', () => {
 
   it('come from one socket, whoever they go to', async () => {
     const from: number[] = [];
-    const ports = [await peer((_, { port }) => from.push(port)), await peer((_, { port }) => from.push(port))];
+    const ports = [
+      await peer((_, { port }) => from.push(port)),
+      await peer((_, { port }) => from.push(port)),
+    ];
     const { send } = await relay();
     for (const port of ports) send(port, 'x');
     await until(() => from.length === 2);
@@ -231,7 +236,10 @@ describe('the datagrams of one socket of the process', () => {
       if (n % 20 === 0) await quiet(1);
     }
     await quiet();
-    assert.ok((far?.writableLength ?? Number.POSITIVE_INFINITY) < 1024 * 1024, `${far?.writableLength} bytes are kept`);
+    assert.ok(
+      (far?.writableLength ?? Number.POSITIVE_INFINITY) < 1024 * 1024,
+      `${far?.writableLength} bytes are kept`,
+    );
     assert.equal(far?.destroyed, false);
   });
 });

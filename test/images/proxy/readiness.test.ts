@@ -13,7 +13,11 @@ const ORIGINAL = '127.0.0.2';
 const fallback = () => new Fallback({ name: 'original', own: [], resolve: async () => [ORIGINAL] });
 
 /** The server, and the status that a probe gets from it. */
-async function readiness(ports: number[], listeners: Listeners, way?: Fallback): Promise<() => Promise<number>> {
+async function readiness(
+  ports: number[],
+  listeners: Listeners,
+  way?: Fallback,
+): Promise<() => Promise<number>> {
   const port = await listen(readinessServer(ports, listeners, way));
   return () =>
     new Promise((resolve, reject) => {

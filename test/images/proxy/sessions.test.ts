@@ -189,7 +189,10 @@ describe('a link without the session’s token', () => {
     assert.ok(there.every(({ closed }) => !closed));
     mock.timers.tick(1);
     for (const each of there) await untilQuietly(() => each.ended || each.closed);
-    assert.ok(there.every(({ text }) => text === ''), 'without a word');
+    assert.ok(
+      there.every(({ text }) => text === ''),
+      'without a word',
+    );
   });
 
   it('is one of few', async () => {

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { V1ContainerStatus, V1Pod, V1PodStatus } from '@kubernetes/client-node';
+import { podNamed, waitForProxyPod } from '../../src/cluster/proxy-pod.ts';
+import { TpError } from '../../src/errors.ts';
+import { quiet, until } from '../images/sockets.ts';
+import { ApiServer, json } from './api-server.ts';
+
+const PODS = 'GET /api/v1/namespaces/shop/pods';
+const REPLICA_SETS = 'GET /apis/apps/v1/namespaces/shop/replicasets';
+
+let api: ApiServer;
+/** The watches that are open. */
+let watches: ServerResponse[];
+let abort: AbortController;
+
+beforeEach(async () => {
+  api = await ApiServer.start();
+  watches = [];
+  abort = new AbortController();
+  api.answers.set(PODS, (_request, response, url) => {
+    assert.equal(url.searchParams.get('watch'), 'true');
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    watches.push(response);
+  });
+  api.answers.set(REPLICA_SETS, (_request, response) => json(response, 200, { items: [] }));
+});
+afterEach(() => api.close());
+
+function wait(what: 'running' | 'ready' = 'running') {
+  const told: string[] = [];
+  const names: string[] = [];
+  const progress = {
+    waitingFor: (line: string) => told.push(line),
+    named: (name: string) => names.push(name),
+  };
+  const pod = waitForProxyPod(api.cluster, 'abc', 'app', what, progress, abort.signal);
+  pod.catch(() => {}); // a test that cares awaits it
+  return { pod, told, names };
+}
+
+/** Says to all watches that the pod is like this now. */
+async function say(status: V1PodStatus, metadata: V1Pod['metadata'] = {}): Promise<void> {
+  await until(() => watches.length > 0, 'a watch');
+  const pod: V1Pod = { metadata: { name: 'tp-1', uid: 'u', ...metadata }, status };
+  for (const watch of watches) watch.write(`${JSON.stringify({ type: 'MODIFIED', object: pod })}\n`);
+}
+
+const app = (more: Partial<V1ContainerStatus>): V1ContainerStatus => ({
+  name: 'app',
+  image: 'node:24-slim',
+  imageID: '',
+  ready: false,
+  restartCount: 0,
+  ...more,
+});
+const RUNNING = app({ state: { running: {} } });
+const waiting = (reason: string, message?: string) =>
+  app({ state: { waiting: { reason, ...(message ? { message } : {}) } } });
+
+async function failure(pod: Promise<unknown>): Promise<TpError> {
+  try {
+    await pod;
+  } catch (error) {
+    assert.ok(error instanceof TpError, String(error));
+    return error;
+  }
+  throw new Error('it came');
+}
+
+describe('the proxy’s pod', () => {
+  it('is there when its container runs and it has an address', async () => {
+    const { pod, told, names } = wait();
+    await say({ phase: 'Pending' });
+    await say({ phase: 'Pending', containerStatuses: [waiting('ContainerCreating')] });
+    await say({ phase: 'Running', containerStatuses: [RUNNING] });
+    await say({ phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] });
+    assert.deepEqual(await pod, { name: 'tp-1', uid: 'u', ip: '10.42.0.9' });
+    assert.equal(told[0], 'the pod to be made');
+    assert.ok(told.includes('pod tp-1: ContainerCreating'));
+    assert.ok(names.every((name) => name === 'tp-1') && names.length > 0);
+    assert.match(api.requests[0] ?? '', /labelSelector=tp%2Fsession%3Dabc/);
+  });
+
+  it('is told of while it cannot be scheduled, and while init containers run', async () => {
+    const { told } = wait();
+    await say({
+      conditions: [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes: too many pods' }],
+    });
+    await say({
+      initContainerStatuses: [{ ...RUNNING, name: 'migrate' }],
+      containerStatuses: [waiting('PodInitializing')],
+    });
+    await until(() => told.length >= 3);
+    assert.deepEqual(told.slice(1), [
+      'pod tp-1 to be scheduled: 0/1 nodes: too many pods',
+      'init container migrate',
+    ]);
+    abort.abort();
+  });
+
+  it('is ready when all of it is, sidecars too: Services go by that', async () => {
+    const { pod, told } = wait('ready');
+    const status = { phase: 'Running', podIP: '10.42.0.9', containerStatuses: [{ ...RUNNING, ready: true }] };
+    await say({ ...status, conditions: [{ type: 'Ready', status: 'False' }] });
+    await until(() => told.includes('pod tp-1 to be ready'));
+    await say({ ...status, conditions: [{ type: 'Ready', status: 'True' }] });
+    assert.equal((await pod).name, 'tp-1');
+  });
+
+  it('is not the one that is being deleted', async () => {
+    const { pod, names } = wait();
+    const status = { phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] };
+    await say(status, { name: 'old', deletionTimestamp: new Date() });
+    await say(status, { name: 'new' });
+    assert.equal((await pod).name, 'new');
+    assert.deepEqual(names, ['new']);
+  });
+
+  for (const reason of ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName']) {
+    it(`does not come with ${reason}, which is said at once, with the flag`, async () => {
+      const { pod } = wait();
+      await say({ containerStatuses: [waiting(reason, 'no such image')] });
+      const error = await failure(pod);
+      assert.equal(error.code, 'TP_PROXY_PULL');
+      assert.match(error.message, new RegExp(`${reason} in container app of tp-1: no such image`));
+      assert.match(error.hint ?? '', /--proxy-image/);
+    });
+  }
+
+  it('does not come when it crashes, which is said with its log', async () => {
+    api.answers.set('GET /api/v1/namespaces/shop/pods/tp-1/log', (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('Error: EADDRINUSE');
+    });
+    const { pod } = wait();
+    await say({
+      containerStatuses: [
+        { ...waiting('CrashLoopBackOff'), lastState: { terminated: { exitCode: 1, message: 'it died' } } },
+      ],
+    });
+    const error = await failure(pod);
+    assert.equal(error.code, 'TP_PROXY_FAILED');
+    assert.match(error.message, /it died/);
+    assert.match(error.hint ?? '', /EADDRINUSE/);
+  });
+
+  it('does not come when a sidecar or an init container cannot', async () => {
+    const { pod } = wait();
+    await say({ initContainerStatuses: [{ ...waiting('ErrImagePull'), name: 'migrate' }] });
+    assert.match((await failure(pod)).message, /in container migrate/);
+  });
+
+  it('does not come when the cluster refuses to make it', async () => {
+    api.answers.set(REPLICA_SETS, (_request, response) => {
+      const conditions = [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: pods' }];
+      json(response, 200, { items: [{ status: { replicas: 0, conditions } }] });
+    });
+    const error = await failure(wait().pod);
+    assert.equal(error.code, 'TP_PROXY_REFUSED');
+    assert.match(error.message, /exceeded quota: pods/);
+  });
+
+  it('is not waited for any more once the session is interrupted', async () => {
+    const { pod } = wait();
+    await until(() => watches.length === 1);
+    const reason = new Error('interrupted');
+    abort.abort(reason);
+    await assert.rejects(pod, reason);
+  });
+
+  it('is watched anew when the server ends the watch', async () => {
+    const { pod } = wait();
+    await until(() => watches.length === 1);
+    watches.pop()?.end();
+    await until(() => watches.length === 1, 'another watch');
+    await say({ phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] });
+    assert.equal((await pod).ip, '10.42.0.9');
+  });
+
+  it('is watched anew, but not in haste, while the server is away', async () => {
+    const watch = api.answers.get(PODS);
+    api.answers.set(PODS, (_request, response) => json(response, 503, { message: 'starting' }));
+    const { pod } = wait();
+    await quiet(600);
+    const tries = api.requests.filter((line) => line.startsWith(PODS)).length;
+    assert.ok(tries >= 2 && tries <= 5, `${tries} tries`);
+    if (watch) api.answers.set(PODS, watch);
+    await say({ phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] });
+    assert.equal((await pod).ip, '10.42.0.9');
+  });
+
+  it('cannot be waited for by who may not look', async () => {
+    api.answers.set(PODS, (_request, response) => json(response, 403, { message: 'pods is forbidden' }));
+    assert.equal((await failure(wait().pod)).code, 'TP_FORBIDDEN');
+  });
+});
+
+describe('the name of a caller', () => {
+  it('is that of the pod with its address, or the address', async () => {
+    api.answers.set(PODS, (_request, response, url) => {
+      const found = url.searchParams.get('fieldSelector') === 'status.podIP=10.42.0.7';
+      json(response, 200, { items: found ? [{ metadata: { name: 'frontend-7c9' } }] : [] });
+    });
+    assert.equal(await podNamed(api.cluster, '10.42.0.7'), 'frontend-7c9');
+    assert.equal(await podNamed(api.cluster, '10.42.0.8'), '10.42.0.8');
+  });
+});
