@@ -102,15 +102,17 @@ function join(socket: Socket): void {
     dialled: true,
     onStream: serve,
     onClosed(error) {
-      if (tunnel !== next) return;
+      if (tunnel !== undefined && tunnel !== next) return;
       tunnel = undefined;
       tell({ event: 'unlinked', reason: error?.message ?? 'closed' });
     },
   });
-  tunnel?.close(CloseCode.superseded, 'another link took over');
-  tunnel = next;
   next.ready.then(
     () => {
+      // Not before: a connection that comes meanwhile goes by the old link, or finds none.
+      const old = tunnel;
+      tunnel = next;
+      old?.close(CloseCode.superseded, 'another link took over');
       announce = next.open(encodeRequest({ kind: 'listeners' }));
       announce.on('error', () => {}); // it goes with its tunnel
       announcePorts();

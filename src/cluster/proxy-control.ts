@@ -65,7 +65,11 @@ export class ProxyControl {
     const decoder = new MessageDecoder();
     stream.on('error', () => {}); // it goes with the tunnel, whose end is told
     stream.on('data', (chunk: Buffer) => {
-      for (const message of decoder.push(chunk)) onEvent(message as ProxyEvent);
+      try {
+        for (const message of decoder.push(chunk)) onEvent(message as ProxyEvent);
+      } catch (error) {
+        stream.destroy(error as Error);
+      }
     });
   }
 
