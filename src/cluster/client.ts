@@ -108,19 +108,21 @@ function explain(what: string, cause: unknown): Error {
     });
   }
   if (status !== undefined) return new TpError('TP_CLUSTER_REFUSED', `${what}: ${message}`, { cause });
-  const why = errnoOf(cause) ?? message;
+  const why = reasonOf(cause) || message;
   return new TpError('TP_CLUSTER_UNREACHABLE', `${what}: the cluster does not answer: ${why}`, {
     cause,
     hint: 'kubectl cluster-info',
   });
 }
 
-/** The system's error code at the bottom of what HTTP clients wrap around it. */
-function errnoOf(error: unknown): string | undefined {
+/** The system's error code under what HTTP clients wrap around it; where there is none, the innermost words. */
+function reasonOf(error: unknown): string {
+  let words = '';
   for (let each = error; each instanceof Error; each = each.cause) {
     const { code } = each as NodeJS.ErrnoException;
     if (typeof code === 'string') return code;
-    if (each instanceof AggregateError) return errnoOf(each.errors[0]);
+    if (each instanceof AggregateError) return reasonOf(each.errors[0]);
+    words = each.message;
   }
-  return undefined;
+  return words;
 }

@@ -83,13 +83,13 @@ describe('the objects of a session', () => {
     let lists = 0;
     const waited: string[] = [];
     fake.before = (request) => {
-      if (request === 'list replicaset' && ++lists === 3) fake.replicaSets.items.clear();
-      if (request === 'delete pod pod') throw refusal(404, 'it went by itself');
-      if (request === 'list pod' && lists === 1) fake.pods.items.clear();
+      if (request === 'list pod' && ++lists === 3) fake.pods.items.clear();
+      if (request === 'list replicaset' && lists === 4) fake.replicaSets.items.clear();
+      if (request === 'delete pod pod') throw refusal(404, 'it is ending already');
     };
     await deleteObjects(fake.cluster, 'abc', 5, (what) => waited.push(what));
-    assert.ok(lists >= 3);
-    assert.deepEqual(waited.slice(0, 1), ['pod pod to end']);
+    assert.ok(lists >= 4);
+    assert.deepEqual(waited, ['pod pod to end', 'pod pod to end']);
     assert.equal(fake.requests.filter((request) => request === 'delete pod pod').length, 1, 'asked once');
   });
 

@@ -104,7 +104,8 @@ describe('the proxy’s pod', () => {
   it('is ready when all of it is, sidecars too: Services go by that', async () => {
     const { pod, told } = wait('ready');
     const status = { phase: 'Running', podIP: '10.42.0.9', containerStatuses: [{ ...RUNNING, ready: true }] };
-    await say({ ...status, conditions: [{ type: 'Ready', status: 'False' }] });
+    const others = { type: 'ContainersReady', status: 'True' };
+    await say({ ...status, conditions: [others, { type: 'Ready', status: 'False' }] });
     await until(() => told.includes('pod tp-1 to be ready'));
     await say({ ...status, conditions: [{ type: 'Ready', status: 'True' }] });
     assert.equal((await pod).name, 'tp-1');

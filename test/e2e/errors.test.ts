@@ -129,7 +129,7 @@ describe('errors', () => {
       ),
       { mode: 0o600 },
     );
-    writeFileSync(files.unreachable, raw.replace(/server: .*/, 'server: https://127.0.0.1:1'), {
+    writeFileSync(files.unreachable, raw.replace(/server: .*/, 'server: https://127.0.0.1:64999'), {
       mode: 0o600,
     });
   });

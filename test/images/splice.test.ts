@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { splice } from '../../images/splice.ts';
 import { ResetCode, StreamReset } from '../../src/tunnel/errors.ts';
-import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { pattern } from '../tunnel/bytes.ts';
 import { openStream, tunnelPair } from '../tunnel/tunnel-pair.ts';
 import { closeAll, follow, quiet, socketPair, until } from './sockets.ts';
 
 /** A caller's socket whose other end is joined to a stream, and the stream's other end. */
-async function joined(): Promise<{ caller: Socket; socket: Socket; peer: TunnelStream }> {
+async function joined() {
   const [caller, socket] = await socketPair();
   const [peer, stream] = await openStream(await tunnelPair());
   splice(socket, stream);
   peer.on('error', () => {}); // a test that cares listens itself
-  return { caller, socket, peer };
+  return { caller, socket, stream, peer };
 }
 
 describe('a socket and a stream that are joined', () => {
@@ -79,6 +77,14 @@ describe('a socket and a stream that are joined', () => {
     await until(() => here.closed);
     assert.equal(here.error, 'ECONNRESET');
     assert.equal(here.ended, false, 'an end would look like a whole answer');
+  });
+
+  it('cut the caller with a reset when the stream is given up here', async () => {
+    const { caller, stream } = await joined();
+    const here = follow(caller);
+    stream.destroy();
+    await until(() => here.closed);
+    assert.equal(here.error, 'ECONNRESET');
   });
 
   it('cut the caller with a reset too when the whole tunnel is lost', async () => {

@@ -52,6 +52,8 @@ export async function dockerObjects(): Promise<Record<string, string[]>> {
 
 /** Of the host's network: what Docker makes for its containers is left out, as that is Docker's. */
 export async function hostNetwork(): Promise<Record<string, string[]>> {
+  // Only root on Linux may look; elsewhere Docker runs in a machine of its own, and the host has no part in it.
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return {};
   const notDocker = (line: string) => !/\bveth|docker-proxy|docker0|\bbr-[0-9a-f]{12}\b|DOCKER/.test(line);
   const plain = async (program: string, ...args: string[]) =>
     (await lines(program, ...args)).filter(notDocker);

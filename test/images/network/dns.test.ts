@@ -152,13 +152,24 @@ describe('a query', () => {
 
   it('differs from another in type, flags, case, options and server', () => {
     const name = 'x.example.com';
-    ask(question(name));
-    ask(question(name, { type: 'AAAA' }));
-    ask(question(name, { flags: 0 }));
-    ask(question('X.example.com'));
-    ask(question(name), '10.43.0.11');
-    const options: Answer = { type: 'OPT', name: '.', udpPayloadSize: 1232, flags: 0x8000, extendedRcode: 0, ednsVersion: 0, flag_do: true, options: [] }; // biome-ignore format: one record
-    ask(encode({ type: 'query', id: 7, flags: RECURSION_DESIRED, questions: [{ name, type: 'A' }], additionals: [options] })); // biome-ignore format: one query
+    const options: Answer = {
+      type: 'OPT',
+      name: '.',
+      udpPayloadSize: 1232,
+      flags: 0x8000,
+      extendedRcode: 0,
+      ednsVersion: 0,
+      flag_do: true,
+      options: [],
+    };
+    const questions: Packet['questions'] = [{ name, type: 'A' }];
+    // Each with an id of its own: one that comes again is its asker's repetition.
+    ask(question(name, { id: 1 }));
+    ask(question(name, { id: 2, type: 'AAAA' }));
+    ask(question(name, { id: 3, flags: 0 }));
+    ask(question('X.example.com', { id: 4 }));
+    ask(question(name, { id: 5 }), '10.43.0.11');
+    ask(encode({ type: 'query', id: 6, flags: RECURSION_DESIRED, questions, additionals: [options] }));
     assert.equal(asked.length, 6);
   });
 

@@ -17,6 +17,8 @@ const WAIT_MS = 300;
 let listeners: Listeners;
 let agent: Agent;
 let port: number;
+/** The proxy's ends of the connections. */
+let taken: Socket[];
 let told: { answered: [number, string][]; unanswered: [number, string, string][] };
 
 /** Starts the proxy on a port of its own. */
@@ -30,7 +32,9 @@ async function proxy(options: Partial<InboundOptions> = {}): Promise<void> {
     onUnanswered: (at, peer, error) => told.unanswered.push([at, peer, error.message]),
     ...options,
   };
-  port = await listen(inboundServer(own));
+  const server = inboundServer(own);
+  server.on('connection', (socket) => taken.push(socket));
+  port = await listen(server);
   own.port = port;
 }
 
@@ -57,6 +61,7 @@ const accepting = (said: string[] = []) => {
 };
 
 beforeEach(async () => {
+  taken = [];
   told = { answered: [], unanswered: [] };
   listeners = new Listeners(WAIT_MS);
   agent = await Agent.connect(listeners);
@@ -92,6 +97,7 @@ describe('a connection to the pod', () => {
     const there = follow(stream);
     await quiet();
     assert.equal(there.text, '');
+    assert.equal(taken[0]?.bytesRead, 0, 'the kernel keeps them, and slows the caller down');
     stream.accept();
     await until(() => there.text === 'POST /order');
   });
