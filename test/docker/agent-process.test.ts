@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { Duplex, PassThrough } from 'node:stream';
+import { afterEach, describe, it } from 'node:test';
+import type Dockerode from 'dockerode';
+import type { AgentCommand, AgentEvent, Configuration } from '../../images/network/messages.ts';
+import { AgentProcess } from '../../src/docker/agent-process.ts';
+import { TpError } from '../../src/errors.ts';
+import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
+import { quiet, until } from '../images/sockets.ts';
+
+/** The agent's side of `docker exec`: what it was told, and what it says. */
+class FakeAgent {
+  readonly told: AgentCommand[] = [];
+  readonly #output = new PassThrough();
+  readonly #socket: Duplex;
+  readonly container: Dockerode.Container;
+
+  constructor() {
+    const input = new PassThrough();
+    const decoder = new MessageDecoder();
+    input.on('data', (chunk: Buffer) => this.told.push(...([...decoder.push(chunk)] as AgentCommand[])));
+    this.#socket = Duplex.from({ readable: this.#output, writable: input });
+    this.#socket.on('error', () => {});
+    const exec = { start: async () => this.#socket, inspect: async () => ({ ExitCode: 1 }) };
+    this.container = { exec: async () => exec } as unknown as Dockerode.Container;
+  }
+
+  say(event: AgentEvent): void {
+    this.#frame(1, encodeMessage(event));
+  }
+
+  /** It ends, with these last words. */
+  die(stderr: string): void {
+    this.#frame(2, Buffer.from(stderr));
+    this.#output.end();
+  }
+
+  #frame(kind: number, bytes: Buffer): void {
+    const header = Buffer.from([kind, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeUInt32BE(bytes.length, 4);
+    this.#output.write(Buffer.concat([header, bytes]));
+  }
+}
+
+const CONFIGURATION: Configuration = {
+  session: 'abc',
+  podAddress: '10.42.0.9',
+  resolvConf: 'nameserver 10.43.0.10\n',
+  ports: [{ pod: 8080, process: 3000 }],
+  addresses: [],
+  names: {},
+};
+
+const failed = (code: string) => (error: unknown) => error instanceof TpError && error.code === code;
+const agents: AgentProcess[] = [];
+
+async function started(): Promise<{
+  fake: FakeAgent;
+  agent: AgentProcess;
+  events: AgentEvent[];
+  lost: TpError[];
+}> {
+  const fake = new FakeAgent();
+  const starting = AgentProcess.start(fake.container);
+  await quiet(5);
+  fake.say({ event: 'started' });
+  const agent = await starting;
+  agents.push(agent);
+  const events: AgentEvent[] = [];
+  const lost: TpError[] = [];
+  agent.on('event', (event) => events.push(event));
+  agent.on('lost', (error) => lost.push(error));
+  return { fake, agent, events, lost };
+}
+
+describe('the agent, as the CLI sees it', () => {
+  afterEach(() => {
+    for (const agent of agents.splice(0)) agent.end();
+  });
+
+  it('is started when it says so', async () => {
+    const { fake, agent, events } = await started();
+    fake.say({ event: 'listening', ports: [8080] });
+    await until(() => events.length === 1);
+    assert.deepEqual(events, [{ event: 'listening', ports: [8080] }]);
+    agent.setLocal({ addresses: ['172.17.0.1'], names: {} });
+    await until(() => fake.told.length === 1);
+    assert.deepEqual(fake.told, [{ command: 'local', addresses: ['172.17.0.1'], names: {} }]);
+  });
+
+  it('that does not start says why in its own words', async () => {
+    const fake = new FakeAgent();
+    const starting = AgentProcess.start(fake.container);
+    await quiet(5);
+    fake.die('open /dev/net/tun: errno 2');
+    await assert.rejects(starting, (error) => {
+      assert.ok(failed('TP_AGENT_LOST')(error));
+      assert.equal((error as TpError).hint, 'open /dev/net/tun: errno 2');
+      return true;
+    });
+  });
+
+  it('is configured when it says so', async () => {
+    const { fake, agent } = await started();
+    let done = false;
+    const configuring = agent.configure(CONFIGURATION).then(() => {
+      done = true;
+    });
+    await until(() => fake.told.length === 1);
+    assert.deepEqual(fake.told, [{ command: 'configure', ...CONFIGURATION }]);
+    fake.say({ event: 'warning', message: 'x' });
+    await quiet(10);
+    assert.equal(done, false);
+    fake.say({ event: 'configured' });
+    await configuring;
+  });
+
+  it('has a link when it says so, or says why not', async () => {
+    const { fake, agent } = await started();
+    const linked = agent.linked();
+    fake.say({ event: 'linked' });
+    await linked;
+    const refused = agent.linked();
+    fake.say({ event: 'unlinked', reason: 'the link closed' });
+    await assert.rejects(
+      refused,
+      (error) => failed('TP_LINK_FAILED')(error) && /the link closed/.test(`${error}`),
+    );
+  });
+
+  it('that ends is lost, told once, and nobody waits for it', async () => {
+    const { fake, agent, lost } = await started();
+    const waiting = agent.configure(CONFIGURATION);
+    fake.die('killed');
+    await assert.rejects(waiting, failed('TP_AGENT_LOST'));
+    await quiet(10);
+    assert.equal(lost.length, 1);
+  });
+
+  it('that was asked to end is not lost', async () => {
+    const { agent, lost } = await started();
+    agent.end();
+    await quiet(10);
+    assert.deepEqual(lost, []);
+  });
+});
