@@ -21,6 +21,7 @@ class FakeAgent {
     input.on('data', (chunk: Buffer) => this.told.push(...([...decoder.push(chunk)] as AgentCommand[])));
     this.#socket = Duplex.from({ readable: this.#output, writable: input });
     this.#socket.on('error', () => {});
+    this.#socket.on('end', () => this.#socket.destroy()); // as Docker does when the process has ended
     const exec = { start: async () => this.#socket, inspect: async () => ({ ExitCode: 1 }) };
     this.container = { exec: async () => exec } as unknown as Dockerode.Container;
   }
