@@ -41,6 +41,7 @@ export class Tp {
   static async session(args: readonly string[], until: RegExp = /ready: context/): Promise<Tp> {
     const tp = new Tp(['docker-run', ...args]);
     await tp.says(until);
+    if (/switched/.test(until.source)) await tp.says(/ready: context/); // the line after the first of them
     return tp;
   }
 
