@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { encodeRequest } from '../../src/tunnel/request.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { splice } from '../splice.ts';
@@ -10,9 +10,9 @@ export function redirectServer(tunnel: () => Tunnel | undefined): Server {
   // Paused: what the process sends waits in its socket until the peer has accepted.
   return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => {}); // 'close' follows
-    const to = originalDestination(socket);
+    const to = destinationOf(socket);
     const link = tunnel();
-    if (!link || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
+    if (!link || !to || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
       socket.resetAndDestroy();
       return;
     }
@@ -28,4 +28,13 @@ export function redirectServer(tunnel: () => Tunnel | undefined): Server {
       splice(socket, stream);
     });
   });
+}
+
+/** Where the connection was going; undefined when it has ended already, or came here by itself. */
+function destinationOf(socket: Socket): { host: string; port: number } | undefined {
+  try {
+    return originalDestination(socket);
+  } catch {
+    return undefined; // nothing is known of it, so it is cut
+  }
 }

@@ -29,6 +29,7 @@ export async function connectToAgent(directory: string): Promise<Socket | undefi
   const socket = connect({ path: join(directory, LINK_SOCKET) });
   try {
     await once(socket, 'connect');
+    socket.on('error', () => {}); // 'close' follows, and ends the link
     return socket;
   } catch {
     return undefined; // the way through Docker's API remains
