@@ -6,12 +6,6 @@ const REDRAW_MS = 100;
 /** A step that takes less (ms) is not worth a line in a pipe. */
 const QUIET_MS = 1_000;
 
-export interface Step {
-  /** Names what the step waits for now. */
-  waitingFor(what: string): void;
-  done(result?: string): void;
-}
-
 export class Progress {
   readonly #out: NodeJS.WriteStream;
   readonly #terminal: boolean;

@@ -86,10 +86,6 @@ export async function connectNetworks(docker: Dockerode, draft: Draft, container
   }
 }
 
-/** Starts the agent. Its stdin and stdout carry messages; it ends when the stream does. */
-export const startAgent = (container: Dockerode.Container): Promise<ExecStream> =>
-  ExecStream.start(container, ['node', '/opt/tp/agent.cjs']);
-
 /** A link to the agent through Docker's API. */
 export const bridgeToAgent = (container: Dockerode.Container): Promise<ExecStream> =>
   ExecStream.start(container, ['node', '/opt/tp/bridge.cjs']);
