@@ -33,7 +33,13 @@ async function dockerRun(args: string[]): Promise<number> {
     progress.say('hurrying: nothing is left behind, but what runs is cut off'),
   );
   const request = { own, flags: split.flags, image: split.image, command: split.command };
-  return await runSession(request, progress, interrupts);
+  try {
+    return await runSession(request, progress, interrupts);
+  } catch (error) {
+    // An interrupted session has been cleaned up by now.
+    if (error instanceof Interrupted) return interrupts.exitCode;
+    throw error;
+  }
 }
 
 function dockerRunCommand(): Command {
@@ -80,12 +86,8 @@ async function main(args: string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // An interrupted session has been cleaned up by now; the code is what a shell gives for SIGINT.
-  if (error instanceof Interrupted) process.exitCode = 130;
-  else {
-    process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = error instanceof TpError ? error.exitCode : OWN_FAILURE;
-  }
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = error instanceof TpError ? error.exitCode : OWN_FAILURE;
 }
 // Connections to Docker and the cluster that idle would keep the process for their keep-alive time.
 process.exit();

@@ -49,7 +49,7 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
   new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
   new Option('--dry-run', 'print the plan and change nothing').default(false),
-  new Option('-o, --output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
+  new Option('--output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
 ];
 
 /** The flags' names as they are written, with whether each takes a value. */

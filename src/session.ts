@@ -116,7 +116,7 @@ export async function runSession(
   reporter.follow(proxy, network, takeover);
   progress.yieldTerminal(found.draft.inspect.Config.Tty);
   cleanup.defer(() => progress.takeTerminal());
-  const code = await user.run(reporter.lost, signal);
+  const code = await user.run(reporter.lost);
   if (code !== 0) progress.say(`the container ended with exit code ${code}`);
   return code;
 }

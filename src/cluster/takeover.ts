@@ -5,7 +5,7 @@ import { ask, type Cluster, statusOf } from './client.ts';
 
 /** Taking over adds one key to a Service's selector; giving back removes it. Nothing else of the Service is touched. */
 
-/** The patch that takes a Service over, as `--dry-run -o yaml` shows it. */
+/** The patch that takes a Service over, as `--dry-run --output yaml` shows it. */
 export const takePatch = (session: string) => ({ spec: { selector: { [SESSION]: session } } });
 
 const SELECTOR_PATH = `/spec/selector/${SESSION.replace('/', '~1')}`;

@@ -1,38 +1,11 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import type { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
-
-/** Where the Docker daemon is, found as Docker's own client finds it: DOCKER_HOST, then the current context. */
-async function endpoint(env: NodeJS.ProcessEnv): Promise<string> {
-  if (env.DOCKER_HOST) return env.DOCKER_HOST;
-  const directory = env.DOCKER_CONFIG ?? `${homedir()}/.docker`;
-  const config = await readJson<{ currentContext?: string }>(`${directory}/config.json`);
-  const context = env.DOCKER_CONTEXT ?? config?.currentContext ?? 'default';
-  if (context === 'default') return 'unix:///var/run/docker.sock';
-  const id = createHash('sha256').update(context).digest('hex');
-  const meta = await readJson<{ Endpoints?: { docker?: { Host?: string } } }>(
-    `${directory}/contexts/meta/${id}/meta.json`,
-  );
-  const host = meta?.Endpoints?.docker?.Host;
-  if (!host)
-    throw new TpError('TP_DOCKER_CONTEXT', `Docker's context "${context}" names no endpoint`, {
-      hint: 'docker context ls',
-    });
-  return host;
-}
-
-async function readJson<T>(path: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new TpError('TP_DOCKER_CONFIG', `${path}: ${(error as Error).message}`);
-  }
-}
+import { DialStdioAgent } from './dial-stdio.ts';
+import { type DockerEndpoint, findEndpoint } from './endpoint.ts';
 
 /** The client of Docker's API, for those who only hand it on. */
 export type Docker = Dockerode;
@@ -45,15 +18,9 @@ export interface DockerConnection {
 
 /** Connects to Docker and asks for a sign of life. Throws TpError where there is none, or no client. */
 export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promise<DockerConnection> {
-  const host = await endpoint(env);
-  const url = new URL(host);
-  if (url.protocol !== 'unix:' && url.protocol !== 'tcp:' && url.protocol !== 'http:') {
-    throw new TpError('TP_DOCKER_ENDPOINT', `Docker at ${host}: only unix and tcp are supported so far`);
-  }
-  const docker =
-    url.protocol === 'unix:'
-      ? new Dockerode({ socketPath: url.pathname })
-      : new Dockerode({ host: url.hostname, port: Number(url.port || 2375), protocol: 'http' });
+  const endpoint = await findEndpoint(env);
+  const { host } = endpoint;
+  const docker = clientFor(endpoint, env);
   try {
     await docker.ping();
   } catch (cause) {
@@ -73,3 +40,31 @@ export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promi
   }
   return { docker, host };
 }
+
+/** Docker's usual ports, without and with TLS. */
+const PLAIN_PORT = 2375;
+const TLS_PORT = 2376;
+
+function clientFor({ host, tls }: DockerEndpoint, env: NodeJS.ProcessEnv): Dockerode {
+  const url = URL.parse(host);
+  if (url?.protocol === 'unix:') return new Dockerode({ socketPath: url.pathname });
+  if (url?.protocol === 'ssh:') {
+    return new Dockerode(
+      through(new DialStdioAgent(env), { protocol: 'http', host: 'docker', port: PLAIN_PORT }),
+    );
+  }
+  if (url?.protocol !== 'tcp:' && url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new TpError('TP_DOCKER_ENDPOINT', `Docker at ${host}: not an address of unix, tcp or ssh`, {
+      hint: 'export DOCKER_HOST=unix:///var/run/docker.sock\nor: docker context use NAME',
+    });
+  }
+  const at = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) };
+  if (!tls) return new Dockerode({ ...at, port: at.port || PLAIN_PORT, protocol: 'http' });
+  const { ca, cert, key, verify } = tls;
+  const agent = new HttpsAgent({ ca, cert, key, rejectUnauthorized: verify, keepAlive: true });
+  return new Dockerode(through(agent, { ...at, port: at.port || TLS_PORT, protocol: 'https' }));
+}
+
+/** The agent is an option of docker-modem that its types leave out. */
+const through = (agent: HttpAgent, options: Dockerode.DockerOptions): Dockerode.DockerOptions =>
+  Object.assign(options, { agent });

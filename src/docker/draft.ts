@@ -1,14 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
+import { OWN_SYSCTLS } from './network-container.ts';
 import { imageExists } from './network-image.ts';
+import { lastValue } from './run-arguments.ts';
 
 /** What Docker's own client made of the user's `docker run` line: the container it would have created. */
 export interface Draft {
   image: string;
   /** The image's own environment, under which the pod's lies. */
   imageEnvironment: string[];
+  /** The platform that `--platform` or the client's environment asks for. */
+  platform: string | undefined;
   inspect: Dockerode.ContainerInspectInfo;
 }
 
@@ -39,9 +44,13 @@ export async function draftContainer(
   try {
     const inspect = await container.inspect();
     const image = await docker.getImage(inspect.Image).inspect();
-    return { image: run.image, imageEnvironment: image.Config.Env ?? [], inspect };
+    const platform = lastValue(run.flags, '--platform') ?? process.env.DOCKER_DEFAULT_PLATFORM;
+    return { image: run.image, imageEnvironment: image.Config.Env ?? [], platform, inspect };
   } finally {
     await container.remove({ v: true, force: true }); // with the anonymous volumes that creating it made
+    // It names a container that is gone, and Docker refuses a file that is there.
+    const idFile = lastValue(run.flags, '--cidfile');
+    if (idFile !== undefined) rmSync(idFile, { force: true });
   }
 }
 
@@ -60,8 +69,8 @@ async function refusal(docker: Dockerode, image: string): Promise<TpError> {
 const IMPOSSIBLE_MODES = /^(host|none)$|^container:/;
 
 /** Refuses what a session cannot honour. Throws TpError. */
-export function checkDraft({ inspect }: Draft): void {
-  const { NetworkMode: mode = '', RestartPolicy: restart } = inspect.HostConfig;
+export function checkDraft({ inspect }: Draft, terminal = process.stdin.isTTY === true): void {
+  const { NetworkMode: mode = '', RestartPolicy: restart, Sysctls } = inspect.HostConfig;
   if (IMPOSSIBLE_MODES.test(mode)) {
     throw new TpError('TP_NETWORK_MODE', `--network ${mode}: the container's network is the pod's`, {
       hint: 'leave --network out, or name a Docker network to be reached beside the cluster',
@@ -70,6 +79,21 @@ export function checkDraft({ inspect }: Draft): void {
   if (restart?.Name && restart.Name !== 'no') {
     throw new TpError('TP_RESTART_POLICY', `--restart ${restart.Name}: the session ends with the container`, {
       hint: 'leave --restart out',
+    });
+  }
+  for (const [name, value] of Object.entries(OWN_SYSCTLS)) {
+    const asked = (Sysctls as Record<string, string> | undefined)?.[name] ?? value;
+    if (asked === value) continue;
+    throw new TpError('TP_SYSCTL', `--sysctl ${name}=${asked}: a session needs ${value}`, {
+      hint: `leave --sysctl ${name} out`,
+    });
+  }
+  const { Tty, AttachStdin } = inspect.Config;
+  if (Tty && AttachStdin && !terminal) {
+    // docker start would not notice; the words and the code are those of docker run.
+    throw new TpError('TP_NOT_A_TERMINAL', 'the input device is not a TTY', {
+      exitCode: 1,
+      hint: 'leave -t out to read a pipe:  tp docker-run -i',
     });
   }
 }

@@ -1,7 +1,9 @@
 import type Dockerode from 'dockerode';
 import { LINK_DIRECTORY } from '../../images/network/messages.ts';
+import { createContainer } from './create-container.ts';
 import type { Draft } from './draft.ts';
 import { ExecStream } from './exec-stream.ts';
+import { CONFIG, ENDPOINT, HOST_CONFIG, movedFields, splitSysctls } from './fields.ts';
 
 export interface NetworkContainerOptions {
   name: string;
@@ -12,29 +14,36 @@ export interface NetworkContainerOptions {
   directory?: string | undefined;
 }
 
+/**
+ * Settings that the agent relies on: nothing is forwarded for siblings; replies may leave by another interface than the
+ * route says; and IPv6 has no way through the tunnel yet, so it has none past it either.
+ */
+export const OWN_SYSCTLS: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_forward': '0',
+  'net.ipv4.conf.all.rp_filter': '2',
+  'net.ipv6.conf.all.disable_ipv6': '1',
+  'net.ipv6.conf.default.disable_ipv6': '1',
+};
+
 /** The container that owns the session's network namespace, and what Docker refuses on one that joins it. */
 export function networkContainer(
   draft: Draft,
   options: NetworkContainerOptions,
 ): Dockerode.ContainerCreateOptions {
   const { Config, HostConfig, Id, NetworkSettings } = draft.inspect;
-  const user = Config as Dockerode.ContainerCreateOptions & { MacAddress?: string };
-  const ownHostname = user.Hostname && !Id.startsWith(user.Hostname) ? user.Hostname : undefined;
+  const { Hostname } = Config;
+  const ownHostname = Hostname && !Id.startsWith(Hostname) ? Hostname : undefined;
   const mode = HostConfig.NetworkMode ?? 'default';
   const endpoint = NetworkSettings.Networks?.[mode];
   return {
+    ...movedFields(Config, CONFIG),
     name: options.name,
     Image: options.image,
     Hostname: ownHostname ?? options.hostname,
-    Domainname: user.Domainname ?? '',
-    ExposedPorts: user.ExposedPorts,
-    MacAddress: user.MacAddress,
     Labels: options.labels,
     HostConfig: {
+      ...movedFields(HostConfig, HOST_CONFIG),
       NetworkMode: mode,
-      PortBindings: HostConfig.PortBindings,
-      PublishAllPorts: HostConfig.PublishAllPorts,
-      Links: HostConfig.Links,
       ExtraHosts: [...(HostConfig.ExtraHosts ?? []), 'host.docker.internal:host-gateway'],
       // A mount, unlike a bind, is refused where the daemon has no such directory: it makes nothing up.
       Mounts: options.directory ? [{ Type: 'bind', Source: options.directory, Target: LINK_DIRECTORY }] : [],
@@ -42,22 +51,22 @@ export function networkContainer(
       CapDrop: ['ALL'],
       CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
       Devices: [{ PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rwm' }],
-      // Nothing is forwarded for siblings; replies may leave by another interface than the route says.
-      Sysctls: {
-        'net.ipv4.ip_forward': '0',
-        'net.ipv4.conf.all.rp_filter': '2',
-        // IPv6 has no way through the tunnel yet, so it has none past it either.
-        'net.ipv6.conf.all.disable_ipv6': '1',
-        'net.ipv6.conf.default.disable_ipv6': '1',
-      },
+      Sysctls: { ...splitSysctls(HostConfig.Sysctls).network, ...OWN_SYSCTLS },
     },
     NetworkingConfig:
       endpoint && !/^(default|bridge)$/.test(mode)
-        ? {
-            EndpointsConfig: { [mode]: { Aliases: endpoint.Aliases ?? [], IPAMConfig: endpoint.IPAMConfig } },
-          }
+        ? { EndpointsConfig: { [mode]: endpointFor(draft, endpoint) } }
         : undefined,
   } as Dockerode.ContainerCreateOptions;
+}
+
+/** The endpoint that the user's container would have had on a network of the user's, by its name too. */
+function endpointFor(draft: Draft, endpoint: Dockerode.NetworkInfo): Dockerode.EndpointSettings {
+  const { Id, Name } = draft.inspect;
+  // Docker adds the container's short id to the aliases, which was the draft's.
+  const aliases = (endpoint.Aliases ?? []).filter((alias: string) => !Id.startsWith(alias));
+  const moved = movedFields(endpoint, ENDPOINT) as Dockerode.EndpointSettings;
+  return { ...moved, Aliases: [...aliases, Name.replace(/^\//, '')] };
 }
 
 /** Creates the network container; without the shared directory where the daemon does not have it. */
@@ -67,11 +76,11 @@ export async function createWithDirectory(
   options: NetworkContainerOptions,
 ): Promise<Dockerode.Container> {
   try {
-    return await docker.createContainer(networkContainer(draft, options));
+    return await createContainer(docker, networkContainer(draft, options));
   } catch (error) {
     const refused = (error as { statusCode?: number }).statusCode === 400 && options.directory !== undefined;
     if (!refused || !`${(error as Error).message}`.includes(options.directory ?? '')) throw error;
-    return await docker.createContainer(networkContainer(draft, { ...options, directory: undefined }));
+    return await createContainer(docker, networkContainer(draft, { ...options, directory: undefined }));
   }
 }
 
@@ -81,8 +90,8 @@ export async function connectNetworks(docker: Dockerode, draft: Draft, container
   for (const [name, endpoint] of Object.entries(NetworkSettings.Networks ?? {})) {
     if (name === HostConfig.NetworkMode || (name === 'bridge' && HostConfig.NetworkMode === 'default'))
       continue;
-    const { Aliases, IPAMConfig } = endpoint;
-    await docker.getNetwork(name).connect({ Container: container, EndpointConfig: { Aliases, IPAMConfig } });
+    const EndpointConfig = endpointFor(draft, endpoint);
+    await docker.getNetwork(name).connect({ Container: container, EndpointConfig });
   }
 }
 

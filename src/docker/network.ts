@@ -11,8 +11,9 @@ import type { Draft } from './draft.ts';
 import { connectToAgent, linkDirectory, makeLinkDirectory, removeLinkDirectory } from './link-directory.ts';
 import { bridgeToAgent, connectNetworks, createWithDirectory, publishedPorts } from './network-container.ts';
 import { ensureNetworkImage } from './network-image.ts';
+import { resolvConfFor } from './resolver.ts';
 import { findSiblings, watchSiblings } from './siblings.ts';
-import { endContainer } from './user-container.ts';
+import { removeContainer } from './user-container.ts';
 
 export interface NetworkOptions {
   docker: Dockerode;
@@ -45,7 +46,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     const directory = makeLinkDirectory(session, host);
     const create = { name, image, hostname, labels, directory };
     const container = await createWithDirectory(docker, draft, create);
-    cleanup.defer(() => endContainer(container, true));
+    cleanup.defer(() => removeContainer(container));
     await connectNetworks(docker, draft, container.id);
     await container.start();
     waitingFor('the agent');
@@ -77,14 +78,14 @@ export class Network {
 
   /** Gives the namespace the pod's address, routes and DNS, and keeps its siblings local. Throws TpError. */
   async becomePod(view: PodView, plan: SessionPlan): Promise<void> {
-    const { docker, cleanup } = this.#options;
+    const { docker, draft, cleanup } = this.#options;
     const [podAddress = ''] = view.addresses;
     const local = await this.#local();
     await this.agent.configure({
       ...local,
       session: plan.session,
       podAddress,
-      resolvConf: view.resolvConf,
+      resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
       ports: plan.ports,
     });
     const stop = new AbortController();

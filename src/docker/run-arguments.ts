@@ -76,6 +76,17 @@ function takesNext(word: string, ownTakesValue: boolean | undefined): boolean {
   return false;
 }
 
+/** The value that a long flag was given last; undefined where it was not. */
+export function lastValue(flags: readonly string[], name: string): string | undefined {
+  const joined = `${name}=`;
+  return flags
+    .map((word, at) => {
+      if (word === name) return flags[at + 1];
+      return word.startsWith(joined) ? word.slice(joined.length) : undefined;
+    })
+    .findLast((value) => value !== undefined);
+}
+
 /** The names that the user set with `-e` and `--env`, whatever their value. */
 export function environmentNames(flags: readonly string[]): string[] {
   const names: string[] = [];

@@ -1,6 +1,6 @@
 import type Dockerode from 'dockerode';
 import { SESSION } from '../labels.ts';
-import { endContainer } from './user-container.ts';
+import { removeContainer } from './user-container.ts';
 
 /** Sessions that have containers here, with the labels of one of them. */
 export async function sessionContainers(docker: Dockerode): Promise<Map<string, Record<string, string>>> {
@@ -16,6 +16,6 @@ export async function removeSession(docker: Dockerode, session: string): Promise
   });
   const joined = containers.filter(({ HostConfig }) => HostConfig.NetworkMode.startsWith('container:'));
   for (const { Id } of [...joined, ...containers.filter((each) => !joined.includes(each))]) {
-    await endContainer(docker.getContainer(Id), true);
+    await removeContainer(docker.getContainer(Id));
   }
 }

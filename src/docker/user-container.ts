@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
 import type { Draft } from './draft.ts';
+import { CONFIG, HOST_CONFIG, keptFields, splitSysctls } from './fields.ts';
 
 /**
  * The container's environment, least important first: the image's, the pod's, the user's `-e`.
@@ -34,31 +35,18 @@ export function joinedContainer(
   containerLabels: Readonly<Record<string, string>>,
 ): Dockerode.ContainerCreateOptions {
   const { Config, HostConfig, Name } = draft.inspect;
-  const {
-    Hostname: _hostname,
-    Domainname: _domainname,
-    ExposedPorts: _exposed,
-    MacAddress: _macAddress,
-    ...config
-  } = Config as Dockerode.ContainerCreateOptions & { MacAddress?: string };
-  const ownName = Name.replace(/^\//, '');
+  const config = keptFields(Config, CONFIG);
   return {
     ...config,
-    name: ownName,
+    name: Name.replace(/^\//, ''),
     Env: environment,
     // Docker answers null for the empty one of `--entrypoint ""`, but would take null for the image's.
     Entrypoint: config.Entrypoint ?? [''],
-    Labels: { ...config.Labels, ...containerLabels },
+    Labels: { ...Config.Labels, ...containerLabels },
     HostConfig: {
-      ...HostConfig,
+      ...keptFields(HostConfig, HOST_CONFIG),
       NetworkMode: `container:${networkContainer}`,
-      PortBindings: {},
-      PublishAllPorts: false,
-      Dns: [],
-      DnsOptions: [],
-      DnsSearch: [],
-      ExtraHosts: [],
-      Links: [],
+      Sysctls: splitSysctls(HostConfig.Sysctls).user,
       AutoRemove: false, // removed by the session, after its exit code and log were read
     },
   };
@@ -76,6 +64,16 @@ export function clientFlags(flags: readonly string[]): { create: string[]; start
         hint: 'leave --sig-proxy out',
       });
     }
+    if (/^--use-api-socket(=(1|t|true))?$/i.test(word)) {
+      // Docker's client copies a login into the container that it made, which is not the one that runs.
+      throw new TpError(
+        'TP_API_SOCKET',
+        `${word}: the container of a session is not made by Docker's client`,
+        {
+          hint: '-v /var/run/docker.sock:/var/run/docker.sock',
+        },
+      );
+    }
     if (word.startsWith('--detach=')) continue; // a false one, for true ones were refused
     if (word.startsWith('--detach-keys=')) start.push(word);
     else if (word === '--detach-keys') start.push(word, flags[++at] ?? '');
@@ -84,9 +82,11 @@ export function clientFlags(flags: readonly string[]): { create: string[]; start
   return { create, start };
 }
 
-/** A started container, attached to this terminal as `docker run` would be. */
+/** A container of which Docker's client has hold of the terminal, as of `docker run`. */
 export interface AttachedContainer {
-  /** The exit code of Docker's client, which is the container's. */
+  /** Docker's client, which has hold of the terminal. */
+  client: ChildProcess;
+  /** The exit code of Docker's client, which is the container's if that ran. */
   exited: Promise<number>;
 }
 
@@ -96,19 +96,58 @@ export function startAttached(
   draft: Draft,
   flags: readonly string[],
 ): AttachedContainer {
-  const interactive = draft.inspect.Config.OpenStdin ? ['--interactive'] : [];
+  const { OpenStdin, AttachStdout, AttachStderr } = draft.inspect.Config;
+  const interactive = OpenStdin ? ['--interactive'] : [];
+  // `docker start` attaches both streams; what `-a` left out goes nowhere.
+  const stdio = [
+    'inherit',
+    AttachStdout ? 'inherit' : 'ignore',
+    AttachStderr ? 'inherit' : 'ignore',
+  ] as const;
+  // In a session of its own: Ctrl-C would end the client before the container has answered it. We hand signals on.
   const client = spawn('docker', ['start', '--attach', ...interactive, ...flags, container.id], {
-    stdio: 'inherit',
+    stdio: [...stdio],
+    detached: true,
   });
   const exited = once(client, 'exit').then(([code]) => (code as number | null) ?? 1);
-  return { exited };
+  return { client, exited };
 }
 
-/** Stops the container as `docker stop` does, and removes it with its anonymous volumes. `now` kills it at once. */
-export async function endContainer(container: Dockerode.Container, now: boolean): Promise<void> {
-  const gone = (error: { statusCode?: number }) => {
-    if (error.statusCode !== 404 && error.statusCode !== 304 && error.statusCode !== 409) throw error;
-  };
-  if (!now) await container.stop().catch(gone);
-  await container.remove({ v: true, force: true }).catch(gone);
+/** What Docker says of a container's end: undefined while it runs. */
+export interface ContainerEnd {
+  code: number;
+  /** Why it never ran; undefined where it did. */
+  neverStarted: string | undefined;
+}
+
+/** How the container ended. Throws what the Docker API throws. */
+export async function endOf(container: Dockerode.Container): Promise<ContainerEnd> {
+  const { State } = await container.inspect();
+  const neverStarted = State.StartedAt.startsWith('0001-') ? State.Error || 'it was not started' : undefined;
+  return { code: State.ExitCode, neverStarted };
+}
+
+/**
+ * What `docker run` exits with for a container that Docker could not start (docs: docker run, "Exit status"): 127 for a
+ * program that is not there, 126 for one that cannot be run, else 125. Docker's own code for the rest is 128.
+ */
+export const startFailureCode = (code: number): number => (code === 126 || code === 127 ? code : 125);
+
+/** Sends a signal to the container's process; one that has ended is left alone. */
+export async function signalContainer(container: Dockerode.Container, signal: NodeJS.Signals): Promise<void> {
+  await container.kill({ signal }).catch(ignoreGone);
+}
+
+/** Removes the container with its anonymous volumes, whatever it does. */
+export async function removeContainer(container: Dockerode.Container): Promise<void> {
+  await container.remove({ v: true, force: true }).catch(ignoreGone);
+}
+
+/** Asks the container to stop as `docker stop` does: its stop signal, then its timeout, then the end. */
+export async function stopContainer(container: Dockerode.Container): Promise<void> {
+  await container.stop().catch(ignoreGone);
+}
+
+function ignoreGone(error: { statusCode?: number }): void {
+  if (error.statusCode !== 404 && error.statusCode !== 304 && error.statusCode !== 409) throw error;
 }

@@ -38,8 +38,8 @@ describe('tp’s own flags', () => {
   it('name a workload', () => assert.equal(parsed('--workload', 'sts/db').workload, 'sts/db'));
 
   it('refuse a format that does not exist', () => {
-    assert.throws(() => parsed('-o', 'json'), /Allowed choices are yaml/);
-    assert.equal(parsed('-o', 'yaml').output, 'yaml');
+    assert.throws(() => parsed('--output', 'json'), /Allowed choices are yaml/);
+    assert.equal(parsed('--output', 'yaml').output, 'yaml');
   });
 
   it('are known to the splitter, each with whether it takes a value', () => {

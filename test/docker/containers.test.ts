@@ -68,6 +68,7 @@ describe('the container that joins', () => {
         'ExtraHosts',
         'Links',
         'AutoRemove',
+        'RestartPolicy', // any but Docker's default was refused
       ];
       for (const [key, value] of Object.entries(inspect.HostConfig)) {
         if (replaced.includes(key) || key.startsWith('Dns')) continue;
@@ -85,7 +86,7 @@ describe('the container that joins', () => {
 
   it('has no name servers of its own, for resolv.conf is the pod’s', () => {
     const { Dns, DnsOptions, DnsSearch } = joined().HostConfig ?? {};
-    assert.deepEqual([Dns, DnsOptions, DnsSearch], [[], [], []]);
+    assert.deepEqual([Dns, DnsOptions, DnsSearch], [undefined, undefined, undefined]);
   });
 
   it('keeps an empty --entrypoint, for which Docker answers null', () => {
@@ -111,6 +112,20 @@ describe('the network container', () => {
       assert.deepEqual(created.Labels, LABELS);
     });
   }
+
+  it('has the settings of the network stack that the user asked for, and the other has the rest', () => {
+    const Sysctls = { 'net.core.somaxconn': '4096', 'kernel.shmmax': '1' };
+    const asked = draft({ HostConfig: { Sysctls } });
+    assert.equal(network(asked).HostConfig?.Sysctls?.['net.core.somaxconn'], '4096');
+    assert.equal(network(asked).HostConfig?.Sysctls?.['kernel.shmmax'], undefined);
+    assert.deepEqual(joined(asked).HostConfig?.Sysctls, { 'kernel.shmmax': '1' });
+  });
+
+  it('is known to siblings by the name of the container, and not by that of the draft', () => {
+    const mine = { Aliases: ['alias', ID.slice(0, 12)] };
+    const created = network(draft({ HostConfig: { NetworkMode: 'mine' }, Networks: { mine } }));
+    assert.deepEqual(created.NetworkingConfig?.EndpointsConfig?.mine?.Aliases, ['alias', 'shop']);
+  });
 
   it('has the rights that the agent needs, and no more', () => {
     const { Privileged, CapAdd, CapDrop, Devices, Sysctls, Binds } = network().HostConfig ?? {};
@@ -171,7 +186,7 @@ describe('further networks', () => {
     );
     assert.deepEqual(calls[0]?.[1], {
       Container: 'id',
-      EndpointConfig: { Aliases: ['second-alias'], IPAMConfig: undefined },
+      EndpointConfig: { Aliases: ['second-alias', 'shop'] },
     });
   });
 
@@ -184,7 +199,7 @@ describe('further networks', () => {
 describe('a draft', () => {
   const checked = (HostConfig: Record<string, unknown>) => {
     try {
-      checkDraft(draft({ HostConfig }));
+      checkDraft(draft({ HostConfig }), true);
       return undefined;
     } catch (error) {
       assert.ok(error instanceof TpError);
@@ -201,6 +216,25 @@ describe('a draft', () => {
   for (const mode of ['default', 'bridge', 'mine', 'hosted', 'nonesuch', 'host-only']) {
     it(`with --network ${mode} is taken`, () => assert.equal(checked({ NetworkMode: mode }), undefined));
   }
+
+  it('with a setting that the session needs otherwise is refused', () => {
+    assert.equal(checked({ Sysctls: { 'net.ipv4.ip_forward': '1' } }), 'TP_SYSCTL');
+    assert.equal(checked({ Sysctls: { 'net.ipv4.ip_forward': '0' } }), undefined);
+    assert.equal(checked({ Sysctls: { 'net.core.somaxconn': '4096' } }), undefined);
+  });
+
+  it('with a terminal, read from a pipe, is refused in the words and with the code of docker run', () => {
+    assert.throws(
+      () => checkDraft(draft(), false),
+      (error: unknown) =>
+        error instanceof TpError &&
+        error.code === 'TP_NOT_A_TERMINAL' &&
+        error.exitCode === 1 &&
+        error.message === 'the input device is not a TTY',
+    );
+    checkDraft(draft({ Config: { Tty: false } }), false);
+    checkDraft(draft({ Config: { AttachStdin: false } }), false);
+  });
 
   it('that would restart by itself is refused', () => {
     for (const Name of ['always', 'unless-stopped', 'on-failure']) {

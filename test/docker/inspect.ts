@@ -160,7 +160,12 @@ function draftOf(
       },
     }),
   ) as Dockerode.ContainerInspectInfo;
-  return { image: 'examplecom/servicename', imageEnvironment: IMAGE_ENVIRONMENT, inspect };
+  return {
+    image: 'examplecom/servicename',
+    imageEnvironment: IMAGE_ENVIRONMENT,
+    platform: undefined,
+    inspect,
+  };
 }
 
 /** The drafts by name of the Docker version whose shape they have. */

@@ -50,7 +50,7 @@ const CASES: readonly [line: string, expected: Partial<RunArguments>][] = [
   ['-it --namespace=shop image', { own: ['--namespace=shop'], flags: ['-it'], image: 'image' }],
   ['--no-inbound --rm image', { own: ['--no-inbound'], flags: ['--rm'], image: 'image' }],
   ['--no-workload image x', { own: ['--no-workload'], image: 'image', command: ['x'] }],
-  ['--dry-run -o yaml image', { own: ['--dry-run', '-o', 'yaml'], image: 'image' }],
+  ['--dry-run --output yaml image', { own: ['--dry-run', '--output', 'yaml'], image: 'image' }],
   [
     '--port 3000:8080 -p 3000:3000 --port=1:2 image',
     { own: ['--port', '3000:8080', '--port=1:2'], flags: ['-p', '3000:3000'], image: 'image' },
@@ -60,7 +60,7 @@ const CASES: readonly [line: string, expected: Partial<RunArguments>][] = [
   // The ways in which kubectl takes a short flag.
   ['-nshop image', { own: ['-n', 'shop'], image: 'image' }],
   ['-n=shop image', { own: ['-n', 'shop'], image: 'image' }],
-  ['-oyaml image', { own: ['-o', 'yaml'], image: 'image' }],
+  ['-nstaging image', { own: ['-n', 'staging'], image: 'image' }],
 ];
 
 describe('a docker run line', () => {

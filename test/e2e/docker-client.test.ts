@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { CONFIG, ENDPOINT, HOST_CONFIG } from '../../src/docker/fields.ts';
 import { BOOLEAN_FLAGS, BOOLEAN_SHORT_FLAGS, splitRunArguments } from '../../src/docker/run-arguments.ts';
 import { clientFlags } from '../../src/docker/user-container.ts';
 import { DOCKER_RUN_FLAGS, flagNames } from '../../src/flags.ts';
+import { docker as daemon } from './harness/container.ts';
 
 /** Flags that `docker run --help` does not show; a client that has one of them says whether it takes a value. */
 const HIDDEN = ['net', 'net-alias', 'dns-opt', 'kernel-memory', 'cpu-count', 'io-maxiops', 'init-path'];
@@ -61,13 +66,15 @@ describe('the installed Docker client', () => {
     assert.deepEqual(wrong, [], 'take a value, but tp thinks they do not');
   });
 
-  it('has no flag that is also one of tp', () => {
-    const own = flagNames(DOCKER_RUN_FLAGS);
-    const both = run.flatMap(({ short, long }) => [long, ...(short ? [`-${short}`] : [])]);
+  it('has no flag that is also one of tp, hidden ones included', async () => {
+    const names = [...flagNames(DOCKER_RUN_FLAGS).keys()];
     assert.deepEqual(
-      both.filter((name) => own.has(name)),
-      [],
+      names.filter((name) => /^-\w/.test(name)),
+      ['-n'],
+      'the only short flag of tp',
     );
+    const said = await Promise.all(names.map(async (name) => [name, await docker('run', name)] as const));
+    for (const [name, text] of said) assert.match(text, /unknown (shorthand )?flag/, name);
   });
 
   it('takes a value where tp thinks so, for flags that it does not show too', async () => {
@@ -88,7 +95,7 @@ describe('the installed Docker client', () => {
       await Promise.all(['create', 'start'].map((command) => docker(command, '--help')))
     ).map((help) => new Set(flagsIn(help).map(({ long }) => long)));
     const lines = run
-      .filter(({ long }) => !['--detach', '--help'].includes(long)) // refused, and answered, before this
+      .filter(({ long }) => !['--detach', '--help', '--use-api-socket'].includes(long)) // refused, or answered, before this
       .map(({ long, takesValue }) => (takesValue ? [long, 'value'] : [long]));
     for (const line of lines) {
       const given = clientFlags(line);
@@ -96,6 +103,91 @@ describe('the installed Docker client', () => {
         const known = given.create.includes(word ?? '') ? create : start;
         assert.ok(known?.has(word ?? ''), `${line.join(' ')} becomes ${JSON.stringify(given)}`);
       }
+    }
+  });
+});
+
+interface CreateBody {
+  [field: string]: unknown;
+  HostConfig: Record<string, unknown>;
+  NetworkingConfig: { EndpointsConfig: Record<string, object> };
+}
+
+/** What the installed client sends to the newest daemon that it knows, for `docker create` with `flags`. */
+async function sentBy(...flags: string[]): Promise<CreateBody> {
+  const path = join(tmpdir(), `tp-e2e-fake-docker-${process.pid}.sock`);
+  let body = '';
+  const server = createServer((request, response) => {
+    response.setHeader('Api-Version', '1.99');
+    if (request.url?.includes('/containers/create')) {
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => response.writeHead(201).end(JSON.stringify({ Id: 'a'.repeat(64) })));
+    } else response.end('OK');
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const there = { ...process.env, DOCKER_HOST: `unix://${path}`, DOCKER_CONTEXT: '' };
+    await new Promise<void>((resolve, reject) => {
+      execFile('docker', ['create', ...flags, 'image'], { env: there }, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  return JSON.parse(body) as CreateBody;
+}
+
+/** Flags whose fields the client leaves out unless they are given. */
+const SELDOM = [
+  ['--annotation', 'a=b'],
+  ['--network', 'name=n,alias=a,ip=10.1.1.1,driver-opt=a=b,gw-priority=1,mac-address=02:42:ac:11:00:02'],
+  ['--health-cmd', 'true'],
+  ['--init'],
+  ['--mount', 'type=tmpfs,target=/t'],
+  ['--tmpfs', '/u'],
+  ['--storage-opt', 'size=1G'],
+  ['--sysctl', 'net.core.somaxconn=1'],
+  ['--stop-signal', 'SIGINT'],
+  ['--stop-timeout', '1'],
+  ['--runtime', 'runc'],
+  ['--expose', '80'],
+];
+
+describe('the table of the API’s fields', () => {
+  /** Fails for a field that nobody has decided about. */
+  const decided = (object: object, table: Readonly<Record<string, unknown>>, but: string[] = []) =>
+    assert.deepEqual(
+      Object.keys(object).filter((name) => !(name in table) && !but.includes(name)),
+      [],
+      'src/docker/fields.ts does not say what becomes of these',
+    );
+
+  it('has every field that the installed client sends', async () => {
+    const { HostConfig, NetworkingConfig, ...config } = await sentBy(...SELDOM.flat());
+    assert.ok(Object.keys(HostConfig).length > 50 && Object.keys(config).length > 15);
+    decided(config, CONFIG);
+    decided(HostConfig, HOST_CONFIG);
+    const endpoints = Object.values(NetworkingConfig.EndpointsConfig);
+    assert.equal(endpoints.length, 1);
+    for (const endpoint of endpoints) decided(endpoint, ENDPOINT);
+  });
+
+  it('has every field that the installed daemon answers with', async () => {
+    const flags = SELDOM.flat().filter((word) => !/^--(annotation|storage-opt|network)$/.test(word));
+    const values = flags.filter((word) => !/^(a=b|size=1G|name=n,.*)$/.test(word));
+    const id = (await daemon('create', ...values, 'node:24-slim')).trim();
+    try {
+      const [made] = JSON.parse(await daemon('inspect', id));
+      decided(made.Config, CONFIG);
+      decided(made.HostConfig, HOST_CONFIG);
+      for (const endpoint of Object.values(made.NetworkSettings.Networks))
+        decided(endpoint as object, ENDPOINT);
+    } finally {
+      await daemon('rm', id);
     }
   });
 });

@@ -78,6 +78,32 @@ describe('docker run', () => {
     assert.match(output, /code 4/);
   });
 
+  test('-it: a new size of the terminal reaches the process', async () => {
+    // A terminal of Python's, since Node has none to give: it changes its size when the process is ready.
+    const script = `
+import fcntl, os, pty, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen = b''
+while True:
+    try:
+        chunk = os.read(fd, 4096)
+    except OSError:
+        break
+    if not chunk:
+        break
+    if b'ready' in chunk and b'ready' not in seen:
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 41, 101, 0, 0))
+    seen += chunk
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+    const command = `trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.1; done`;
+    const env = `KUBECONFIG=${process.env.TP_TEST_KUBECONFIG ?? '/var/lib/tpcluster/kubeconfig'}`;
+    const line = ['env', env, process.execPath, CLI, 'docker-run', '-it', IMAGE, 'sh', '-c', command];
+    assert.match(await withInput('python3', ['-c', script, ...line], ''), /41 101/);
+  });
+
   test('a container that was detached from its network before: --network names one to be reached beside the cluster', async () => {
     await docker('network', 'create', 'tp-e2e-net');
     try {
@@ -162,8 +188,8 @@ describe("tp's own flags", () => {
     assert.deepEqual(await snapshot(), before);
   });
 
-  test('--dry-run -o yaml prints objects that the API server accepts, and the patches', async () => {
-    const { code, stdout } = await tp('docker-run', '--dry-run', '-o', 'yaml', IMAGE);
+  test('--dry-run --output yaml prints objects that the API server accepts, and the patches', async () => {
+    const { code, stdout } = await tp('docker-run', '--dry-run', '--output', 'yaml', IMAGE);
     assert.equal(code, 0);
     const documents = parseAllDocuments(stdout).map(
       (document) => document.toJS() as { kind?: string; patch?: string },
