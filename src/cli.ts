@@ -1,23 +1,37 @@
-import { Command } from 'commander';
-import { describeError, Interrupted, OWN_FAILURE, TpError } from './errors.ts';
-import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { OWN_FAILURE } from './error-codes.ts';
+import { describeError, Interrupted, TpError } from './errors.ts';
+import {
+  CLUSTER_FLAGS,
+  type ClusterFlags,
+  DOCKER_RUN_FLAGS,
+  type DockerRunFlags,
+  flagNames,
+} from './flags.ts';
 
 /** Every command once. What a command needs is loaded when it runs, so that help is quick. */
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 
 async function dockerRun(args: string[]): Promise<number> {
-  const { splitRunArguments } = await import('./docker/run-arguments.ts');
+  const [{ splitRunArguments }, { applySettings, readConfigFile }, { refuseForeignFlags }] =
+    await Promise.all([
+      import('./docker/run-arguments.ts'),
+      import('./config-file.ts'),
+      import('./foreign-flags.ts'),
+    ]);
   const split = splitRunArguments(args, new Map([...flagNames(DOCKER_RUN_FLAGS), ['--help', false]]));
-  const parser = dockerRunCommand();
+  const parser = quiet(dockerRunCommand()).name('tp docker-run');
   parser.parse(split.own, { from: 'user' });
-  const own = parser.opts<DockerRunFlags>();
+  refuseForeignFlags(split.flags);
+  const flags = [...applySettings(parser, readConfigFile(process.cwd())), ...split.flags];
   if (split.image === undefined) {
     throw new TpError('TP_USAGE', 'no image is named', {
       hint: 'tp docker-run [FLAGS] IMAGE [COMMAND] [ARG...]',
     });
   }
-  const detached = split.flags.find((word) => /^(-[iPqt]*d|--detach$|--detach=true)/.test(word));
+  const detached = flags.find((word) => /^(-[iPqt]*d|--detach$|--detach=true)/.test(word));
   if (detached) {
     throw new TpError('TP_DETACHED', `${detached}: the session lives as long as this command`, {
       hint: `leave ${detached} out, and put the whole command into the background`,
@@ -32,13 +46,15 @@ async function dockerRun(args: string[]): Promise<number> {
   const interrupts = new Interrupts(() =>
     progress.say('hurrying: nothing is left behind, but what runs is cut off'),
   );
-  const request = { own, flags: split.flags, image: split.image, command: split.command };
+  const request = { own: parser.opts<DockerRunFlags>(), flags, image: split.image, command: split.command };
   try {
     return await runSession(request, progress, interrupts);
   } catch (error) {
     // An interrupted session has been cleaned up by now.
     if (error instanceof Interrupted) return interrupts.exitCode;
-    throw error;
+    if (!(error instanceof TpError) || error.code !== 'TP_DOCKER_CREATE') throw error;
+    const { withNearestFlag } = await import('./near-flags.ts');
+    throw withNearestFlag(error, split.flags, flagNames(DOCKER_RUN_FLAGS).keys());
   }
 }
 
@@ -52,13 +68,33 @@ function dockerRunCommand(): Command {
 
 async function leave(
   sessions: string[],
-  flags: { all?: boolean; namespace?: string; context?: string },
+  flags: ClusterFlags & { all?: boolean },
+  command: Command,
 ): Promise<void> {
-  const [{ leaveCommand }, { Progress }] = await Promise.all([
+  const [{ leaveCommand }, { Progress }, { applySettings, readConfigFile }] = await Promise.all([
     import('./leave-command.ts'),
     import('./progress.ts'),
+    import('./config-file.ts'),
   ]);
-  await leaveCommand(sessions, flags, new Progress());
+  applySettings(command, readConfigFile(process.cwd()));
+  await leaveCommand(sessions, { ...flags, ...command.opts() }, new Progress());
+}
+
+/** Lets commander throw what it would print and end the process for. */
+const quiet = (command: Command): Command => command.exitOverride().configureOutput({ writeErr: () => {} });
+
+function mainCommand(): Command {
+  const program = quiet(new Command('tp'))
+    .description("run a service's container on a laptop as if it were in the cluster")
+    .version(packageJson.version);
+  program.addCommand(dockerRunCommand());
+  const leaving = program
+    .command('leave [session...]')
+    .description('undo what sessions left: the named ones, or those of this machine whose process died')
+    .option('--all', 'also the running ones of this user and machine')
+    .action(leave);
+  for (const option of CLUSTER_FLAGS) leaving.addOption(option);
+  return program;
 }
 
 async function main(args: string[]): Promise<number> {
@@ -67,27 +103,35 @@ async function main(args: string[]): Promise<number> {
       hint: 'https://nodejs.org/en/download',
     });
   }
+  const [command] = args;
   // Docker's flags are Docker's to parse: commander only sees our own.
-  if (args[0] === 'docker-run') return await dockerRun(args.slice(1));
-  const program = new Command('tp').description(
-    "run a service's container on a laptop as if it were in the cluster",
-  );
-  program.addCommand(dockerRunCommand());
-  const leaving = program
-    .command('leave [session...]')
-    .description('undo what sessions left: the named ones, or those of this machine whose process died')
-    .option('--all', 'also the running ones of this user and machine')
-    .action(leave);
-  for (const option of CLUSTER_FLAGS) leaving.addOption(option);
+  if (command === 'docker-run') return await dockerRun(args.slice(1));
+  const program = mainCommand();
+  if (command === undefined) {
+    program.outputHelp();
+    return 0;
+  }
+  const { refuseForeignCommand } = await import('./foreign-flags.ts');
+  refuseForeignCommand(command);
   await program.parseAsync(args, { from: 'user' });
   return 0;
 }
 
+/** Commander's complaint as ours. Undefined where it has only shown help or version. */
+function complaintOf(error: CommanderError): TpError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new TpError('TP_NO_SUCH_FLAG', message, { hint: 'tp --help; tp docker-run --help', cause: error });
+}
+
 try {
   process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = error instanceof TpError ? error.exitCode : OWN_FAILURE;
+} catch (thrown) {
+  const error = thrown instanceof CommanderError ? complaintOf(thrown) : thrown;
+  if (error !== undefined) {
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exitCode = error instanceof TpError ? error.exitCode : OWN_FAILURE;
+  }
 }
 // Connections to Docker and the cluster that idle would keep the process for their keep-alive time.
 process.exit();

@@ -1,24 +1,19 @@
-/** Errors that a user is meant to see: one line, a stable code, and a hint to paste. Anything else is a bug. */
+import { exitCodeOf, type TpErrorCode } from './error-codes.ts';
 
-/** What tp itself exits with when it fails, as `docker run` does for its own failures. */
-export const OWN_FAILURE = 125;
+/** Errors that a user is meant to see: one line, a stable code, and a hint to paste. Anything else is a bug. */
 
 export class TpError extends Error {
   override name = 'TpError';
-  /** Stable, for scripts and searches: TP_… */
-  readonly code: string;
+  /** Stable, for scripts and searches. */
+  readonly code: TpErrorCode;
   readonly exitCode: number;
   /** What to do about it, ready to paste. */
   readonly hint: string | undefined;
 
-  constructor(
-    code: string,
-    message: string,
-    options: { hint?: string; exitCode?: number; cause?: unknown } = {},
-  ) {
+  constructor(code: TpErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.code = code;
-    this.exitCode = options.exitCode ?? OWN_FAILURE;
+    this.exitCode = exitCodeOf(code);
     this.hint = options.hint;
   }
 }
@@ -28,7 +23,7 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
 }
 
-const DOCKER_REFUSED = 'TP_DOCKER';
+const DOCKER_REFUSED: TpErrorCode = 'TP_DOCKER';
 
 /** What Docker's API answers when it refuses, as dockerode throws it. */
 const isRefusalOfDocker = (

@@ -1,9 +1,13 @@
 import { Option } from 'commander';
 
-/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and (later) completion use this. */
-export interface DockerRunFlags {
+/** Where in which cluster a command works. */
+export interface ClusterFlags {
   namespace?: string;
   context?: string;
+}
+
+/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and completion use this. */
+export interface DockerRunFlags extends ClusterFlags {
   workload?: string | false;
   container?: string;
   inbound: boolean;

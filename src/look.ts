@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster/client.ts';
-import { adviseOn, checkRights } from './cluster/preflight.ts';
+import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
 import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
 import type { Docker } from './docker/connect.ts';
@@ -14,6 +14,7 @@ export interface Findings {
   target: Target | undefined;
   services: ServiceView[];
   advice: string[];
+  limited: LimitedResource[];
 }
 
 /** Looks at the laptop and the cluster side by side. Throws TpError for what cannot work. */
@@ -47,11 +48,11 @@ async function lookAtCluster(cluster: Cluster, request: DockerRunRequest): Promi
   rights.catch(() => {}); // awaited below; a missing workload is the better error
   if (own.workload === false) {
     await rights;
-    return { target: undefined, services: [], advice: [] };
+    return { target: undefined, services: [], advice: [], limited: [] };
   }
   const { workload, container } = own;
   const target = chooseTarget(await listWorkloads(cluster), { image, workload, container });
   const services = await findServices(cluster, target);
-  const [advice] = await Promise.all([adviseOn(cluster, target, services, own.service), rights]);
-  return { target, services, advice };
+  const [preflight] = await Promise.all([adviseOn(cluster, target, services, own.service), rights]);
+  return { target, services, ...preflight };
 }

@@ -5,6 +5,7 @@ import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
 import { cloneDeployment, emptiedVolumes } from './cluster/clone.ts';
 import { environmentOrder } from './cluster/clone-environment.ts';
 import type { SessionObjects } from './cluster/objects.ts';
+import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
 import type { Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
@@ -36,6 +37,8 @@ export interface PlanInput {
   flags: DockerRunFlags;
   target: Target | undefined;
   services: readonly ServiceView[];
+  /** Resources that the namespace's quotas limit. */
+  limited: readonly LimitedResource[];
   owner: Owner;
 }
 
@@ -84,6 +87,7 @@ export function planSession(input: PlanInput): SessionPlan {
     image: flags.proxyImage ?? NODE_IMAGE,
     ports: config.ports,
     healthPort,
+    limited: input.limited,
     annotations,
     skipInit: flags.skipInit,
     withoutContainers: flags.withoutContainer,

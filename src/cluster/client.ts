@@ -8,6 +8,7 @@ import {
   PolicyV1Api,
 } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
+import { admissionRefusal } from './refusal.ts';
 
 /** A namespace of a cluster, with the credentials to work in it. */
 export interface Cluster {
@@ -101,6 +102,8 @@ function explain(what: string, cause: unknown): Error {
       hint: 'log in again as for kubectl, then: kubectl auth whoami',
     });
   }
+  const admission = status === undefined ? undefined : admissionRefusal(what, message, cause);
+  if (admission) return admission;
   if (status === 403) {
     return new TpError('TP_FORBIDDEN', `${what}: ${message}`, {
       cause,

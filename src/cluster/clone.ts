@@ -19,10 +19,14 @@ import {
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { cloneEnvironment } from './clone-environment.ts';
+import type { LimitedResource } from './preflight.ts';
 import type { Target } from './workload.ts';
 
 /** What a proxy uses: measured at 1,000 connections, with room. No CPU limit, for it would throttle the traffic. */
 const PROXY_REQUESTS = { cpu: '50m', memory: '96Mi' };
+
+/** Where a quota demands limits: a core, and twice what was measured. */
+const PROXY_LIMITS: Readonly<Record<LimitedResource, string>> = { cpu: '1', memory: '256Mi' };
 
 /** The proxy serves until a successor is ready, with init containers as slow as most are (s). */
 const GRACE_SECONDS = 60;
@@ -43,6 +47,8 @@ export interface CloneOptions {
   image: string;
   ports: readonly number[];
   healthPort: number;
+  /** Resources for which the pod needs limits. */
+  limited: readonly LimitedResource[];
   annotations: Record<string, string>;
   skipInit: boolean;
   withoutContainers: readonly string[];
@@ -144,7 +150,10 @@ function proxyContainer(target: V1Container, uid: number | undefined, options: C
       prefix: SOURCES_PREFIX + (source.prefix ?? ''),
     })),
     ports: podPorts(target.ports),
-    resources: { requests: PROXY_REQUESTS },
+    resources: {
+      requests: PROXY_REQUESTS,
+      limits: Object.fromEntries(options.limited.map((resource) => [resource, PROXY_LIMITS[resource]])),
+    },
     volumeMounts: [
       ...(target.volumeMounts ?? []).map((mount) => renamedReferences(mount, target)),
       { name: CONFIG_VOLUME, mountPath: PROXY_DIRECTORY, readOnly: true },

@@ -1,19 +1,8 @@
 import { TpError } from '../errors.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
+import { grantCommands, RIGHTS } from './role.ts';
 import type { ServiceView } from './services.ts';
 import type { Target } from './workload.ts';
-
-/** The rights that a session needs in its namespace, as in docs/rights.md. */
-export const RIGHTS: readonly { group: string; resource: string; verbs: readonly string[] }[] = [
-  { group: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'delete'] },
-  { group: '', resource: 'pods/portforward', verbs: ['get', 'create'] },
-  { group: '', resource: 'pods/log', verbs: ['get'] },
-  { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
-  { group: '', resource: 'configmaps', verbs: ['list', 'create', 'delete'] },
-  { group: 'apps', resource: 'deployments', verbs: ['list', 'create', 'delete'] },
-  { group: 'apps', resource: 'replicasets', verbs: ['list'] },
-  { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
-];
 
 /**
  * Asks the cluster for each right before anything is changed: for all of them at once, and for those that the list
@@ -44,7 +33,7 @@ export async function checkRights(cluster: Cluster): Promise<void> {
   const list = missing.flat().map(({ verb, resource }) => `${verb} ${resource}`);
   if (list.length === 0) return;
   throw new TpError('TP_FORBIDDEN', `this login may not: ${list.join(', ')} (namespace ${namespace})`, {
-    hint: 'the Role that tp needs is in docs/rights.md',
+    hint: grantCommands(namespace),
   });
 }
 
@@ -58,16 +47,23 @@ async function isAllowed(
   return review.status?.allowed ?? false;
 }
 
-/**
- * What the proxy's pod changes for the workload's neighbours: a line each, to be read before it happens.
- * What the login may not read is passed over: it is advice.
- */
+/** Resources of which a quota wants to know the limits of every container. */
+export type LimitedResource = 'cpu' | 'memory';
+
+export interface Preflight {
+  /** What the proxy's pod changes for the workload's neighbours: a line each, to be read before it happens. */
+  advice: string[];
+  /** What the proxy's pod needs limits for, or a quota refuses it. */
+  limited: LimitedResource[];
+}
+
+/** Looks at what the proxy's pod will meet. What the login may not read is passed over: it is advice. */
 export async function adviseOn(
   cluster: Cluster,
   target: Target,
   services: readonly ServiceView[],
   named: readonly string[],
-): Promise<string[]> {
+): Promise<Preflight> {
   const { namespace, policy, autoscaling, core } = cluster;
   const labels = target.workload.template.metadata?.labels ?? {};
   const [budgets, scalers, quotas] = await Promise.all([
@@ -92,7 +88,7 @@ export async function adviseOn(
     if (limited.length > 0)
       lines.push(`ResourceQuota ${metadata?.name} counts the session's objects (${limited.join(', ')})`);
   }
-  return [
+  const advice = [
     ...lines,
     ...placementAdvice(target, services),
     ...services.flatMap(({ name, notByDefault, ports }) => {
@@ -101,6 +97,9 @@ export async function adviseOn(
       return [`Service ${name} is left alone: ${notByDefault}${offer}`];
     }),
   ];
+  const hard = new Set(quotas.flatMap(({ spec }) => Object.keys(spec?.hard ?? {})));
+  const limited = (['cpu', 'memory'] as const).filter((resource) => hard.has(`limits.${resource}`));
+  return { advice, limited };
 }
 
 /** What affinity and spread say of one more pod with the target's labels. */

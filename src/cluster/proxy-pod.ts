@@ -2,6 +2,7 @@ import { ApiException, type V1Pod, Watch } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
+import { admissionRefusal } from './refusal.ts';
 
 /** Reasons of a waiting container that do not go away by themselves. */
 const HOPELESS = new Set([
@@ -34,32 +35,47 @@ export interface ProxyPod {
   ip: string;
 }
 
+/** A pod that no node takes is given this long (ms): an autoscaler needs a minute or two for another node. */
+const PENDING_LIMIT_MS = 120_000;
+
+export interface PodWait {
+  cluster: Cluster;
+  session: string;
+  /** Which container runs the proxy. */
+  container: string;
+  /** Whether it is enough that the proxy runs, or the pod is to say that it serves. */
+  until: 'running' | 'ready';
+  progress: PodProgress;
+  signal: AbortSignal;
+  pendingLimitMs?: number;
+}
+
 /**
- * Waits until the session's pod runs its proxy; with `ready`, until it also says that it serves. Tells what it waits for. Throws TpError as soon
- * as it is clear that it will not come, with the container's own log where it has one; rejects when `signal` aborts.
+ * Waits for the session's pod, and tells what it waits for. Throws TpError as soon as it is clear that it will not come,
+ * with the container's own log where it has one; rejects when `signal` aborts.
  */
-export async function waitForProxyPod(
-  cluster: Cluster,
-  session: string,
-  container: string,
-  until: 'running' | 'ready',
-  progress: PodProgress,
-  signal: AbortSignal,
-): Promise<ProxyPod> {
+export async function waitForProxyPod(wait: PodWait): Promise<ProxyPod> {
+  const { cluster, session, progress, signal, pendingLimitMs = PENDING_LIMIT_MS } = wait;
   const { waitingFor, named } = progress;
   const { config, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const path = `/api/v1/namespaces/${namespace}/pods`;
   let cancelWatch = () => {};
   let timer: NodeJS.Timeout | undefined;
+  let pending: NodeJS.Timeout | undefined;
   try {
     return await new Promise<ProxyPod>((resolve, reject) => {
       signal.throwIfAborted();
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      let unscheduled = '';
       const look = async (pod: V1Pod) => {
-        const found = await judge(cluster, pod, container, until, waitingFor);
+        unscheduled = whyUnscheduled(pod);
+        const found = await judge(wait, pod);
         if (found) resolve(found);
       };
+      pending = setTimeout(() => {
+        if (unscheduled) reject(notScheduled(unscheduled, pendingLimitMs));
+      }, pendingLimitMs);
       let seen = false;
       waitingFor('the pod to be made');
       const watch = async () => {
@@ -93,25 +109,35 @@ export async function waitForProxyPod(
       watch().catch(reject);
     });
   } finally {
+    clearTimeout(pending);
     clearInterval(timer);
     timer = undefined;
     cancelWatch();
   }
 }
 
+/** Why no node has taken the pod yet, in the scheduler's words; empty where one has. */
+function whyUnscheduled({ status }: V1Pod): string {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  return scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason ?? 'no node') : '';
+}
+
+const notScheduled = (why: string, ms: number) =>
+  new TpError('TP_PENDING', `no node took the proxy's pod in ${Math.round(ms / 1000)} s: ${why}`, {
+    hint: 'kubectl get nodes; tp docker-run --dry-run names the labels that --drop-label can leave out',
+  });
+
 async function judge(
-  cluster: Cluster,
+  { cluster, container, until, progress }: PodWait,
   pod: V1Pod,
-  container: string,
-  until: 'running' | 'ready',
-  waitingFor: (what: string) => void,
 ): Promise<ProxyPod | undefined> {
+  const { waitingFor } = progress;
   const { metadata, status } = pod;
   const name = metadata?.name ?? '';
   if (metadata?.deletionTimestamp) return undefined;
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False') {
-    waitingFor(`pod ${name} to be scheduled: ${scheduled.message ?? scheduled.reason ?? 'no node'}`);
+  const unscheduled = whyUnscheduled(pod);
+  if (unscheduled) {
+    waitingFor(`pod ${name} to be scheduled: ${unscheduled}`);
     return undefined;
   }
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
@@ -126,7 +152,7 @@ async function judge(
       pull ? 'TP_PROXY_PULL' : 'TP_PROXY_FAILED',
       `${reason} in container ${each} of ${name}: ${why}`,
       {
-        hint: pull ? '--proxy-image IMAGE' : `${await lastLog(cluster, name, each)}`,
+        hint: pull ? pullHint(each, container) : await lastLog(cluster, name, each),
       },
     );
   }
@@ -145,6 +171,11 @@ async function judge(
   }
   return { name, uid: metadata?.uid ?? '', ip: status.podIP };
 }
+
+const pullHint = (failed: string, own: string): string =>
+  failed === own
+    ? '--proxy-image IMAGE names one that the nodes can pull: any with Node 24\n--push-proxy-image brings it to a local cluster that has a registry'
+    : `--without-container ${failed} leaves it out`;
 
 /** The end of a container's log, for an error's hint. */
 async function lastLog({ core, namespace }: Cluster, name: string, container: string): Promise<string> {
@@ -165,10 +196,9 @@ async function refusalOf({ apps, namespace }: Cluster, labelSelector: string): P
     .flatMap(({ status }) => status?.conditions ?? [])
     .find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
   if (!failure) return undefined;
-  return new TpError(
-    'TP_PROXY_REFUSED',
-    `the cluster refuses the proxy's pod: ${failure.message ?? failure.reason}`,
-  );
+  const words = failure.message ?? failure.reason ?? 'no reason given';
+  const what = "the cluster refuses the proxy's pod";
+  return admissionRefusal(what, words) ?? new TpError('TP_PROXY_REFUSED', `${what}: ${words}`);
 }
 
 /** The name of the pod that has this address, for people; the address itself where there is none. */

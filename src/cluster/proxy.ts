@@ -40,8 +40,14 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   return await progress.step('proxy pod', async ({ waitingFor }) => {
     await createObjects(cluster, plan.objects);
     const { session, container } = plan;
-    const told = { waitingFor, named: onNamed };
-    const pod = await waitForProxyPod(cluster, session, container, 'running', told, signal);
+    const pod = await waitForProxyPod({
+      cluster,
+      session,
+      container,
+      until: 'running',
+      progress: { waitingFor, named: onNamed },
+      signal,
+    });
     waitingFor(`the proxy in ${pod.name}`);
     const proxy = new PodSide(options, pod);
     await proxy.connect(token);
@@ -115,14 +121,9 @@ export class PodSide {
   /** Resolves when the pod says that it serves. */
   ready(): Promise<ProxyPod> {
     const { cluster, plan, signal } = this.#options;
-    this.#ready ??= waitForProxyPod(
-      cluster,
-      plan.session,
-      plan.container,
-      'ready',
-      { waitingFor: () => {} },
-      signal,
-    );
+    const { session, container } = plan;
+    const progress = { waitingFor: () => {} };
+    this.#ready ??= waitForProxyPod({ cluster, session, container, until: 'ready', progress, signal });
     return this.#ready;
   }
 

@@ -92,7 +92,6 @@ export function checkDraft({ inspect }: Draft, terminal = process.stdin.isTTY ==
   if (Tty && AttachStdin && !terminal) {
     // docker start would not notice; the words and the code are those of docker run.
     throw new TpError('TP_NOT_A_TERMINAL', 'the input device is not a TTY', {
-      exitCode: 1,
       hint: 'leave -t out to read a pipe:  tp docker-run -i',
     });
   }

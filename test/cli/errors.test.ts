@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeError, Interrupted, OWN_FAILURE, TpError } from '../../src/errors.ts';
+import { OWN_FAILURE } from '../../src/error-codes.ts';
+import { describeError, Interrupted, TpError } from '../../src/errors.ts';
 
 describe('what is printed for an error', () => {
   it('is one line with its code where it is expected', () => {
@@ -11,8 +12,8 @@ describe('what is printed for an error', () => {
   });
 
   it('has the hint below it, each line ready to be seen and pasted', () => {
-    const error = new TpError('TP_X', 'it failed', { hint: 'first\nsecond' });
-    assert.equal(describeError(error), 'tp: it failed [TP_X]\n  first\n  second');
+    const error = new TpError('TP_USAGE', 'it failed', { hint: 'first\nsecond' });
+    assert.equal(describeError(error), 'tp: it failed [TP_USAGE]\n  first\n  second');
   });
 
   it('is the stack where it is a bug', () => {
@@ -24,32 +25,39 @@ describe('what is printed for an error', () => {
 
   it('tells first what failed, then what failed while cleaning up', async () => {
     const error = await fail(
-      new TpError('TP_FIRST', 'first'),
-      new TpError('TP_SECOND', 'second', { hint: 'do' }),
+      new TpError('TP_HELD', 'first'),
+      new TpError('TP_DOCKER', 'second', { hint: 'do' }),
     );
-    assert.equal(describeError(error), 'tp: first [TP_FIRST]\ntp: second [TP_SECOND]\n  do');
+    assert.equal(describeError(error), 'tp: first [TP_HELD]\ntp: second [TP_DOCKER]\n  do');
   });
 
   it('tells all of several failures of cleaning up, in their order', async () => {
-    const error = await fail(new TpError('TP_1', 'one'), new TpError('TP_2', 'two'), new Error('three'));
+    const error = await fail(
+      new TpError('TP_HELD', 'one'),
+      new TpError('TP_DOCKER', 'two'),
+      new Error('three'),
+    );
     assert.match(
       describeError(error),
-      /^tp: one \[TP_1\]\ntp: two \[TP_2\]\ntp: this is a bug in tp: Error: three\n/,
+      /^tp: one \[TP_HELD\]\ntp: two \[TP_DOCKER\]\ntp: this is a bug in tp: Error: three\n/,
     );
   });
 
   it('leaves an interruption out: it was asked for', async () => {
-    const error = await fail(new Interrupted('SIGINT'), new TpError('TP_2', 'two'));
-    assert.equal(describeError(error), 'tp: two [TP_2]');
+    const error = await fail(new Interrupted('SIGINT'), new TpError('TP_DOCKER', 'two'));
+    assert.equal(describeError(error), 'tp: two [TP_DOCKER]');
   });
 });
 
 describe('an error', () => {
   it('has a code, an exit code and a cause', () => {
     const cause = new Error('below');
-    const error = new TpError('TP_X', 'x', { exitCode: 7, cause });
-    assert.deepEqual([error.code, error.exitCode, error.cause, error.hint], ['TP_X', 7, cause, undefined]);
-    assert.equal(new TpError('TP_X', 'x').exitCode, OWN_FAILURE);
+    const error = new TpError('TP_NOT_A_TERMINAL', 'x', { cause });
+    assert.deepEqual(
+      [error.code, error.exitCode, error.cause, error.hint],
+      ['TP_NOT_A_TERMINAL', 1, cause, undefined],
+    );
+    assert.equal(new TpError('TP_USAGE', 'x').exitCode, OWN_FAILURE);
   });
 });
 

@@ -46,6 +46,7 @@ function plan(given: Given = {}): SessionPlan {
     image: 'examplecom/servicename',
     flags: { ...FLAGS, ...given.flags },
     target: 'target' in given && given.target === undefined ? undefined : target(given.target),
+    limited: [],
     services: given.services ?? [SHOP],
     owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
   };
@@ -131,6 +132,7 @@ const input = (): PlanInput => ({
   image: 'x',
   flags: FLAGS,
   target: target(),
+  limited: [],
   services: [SHOP],
   owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
 });

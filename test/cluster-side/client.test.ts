@@ -104,7 +104,7 @@ describe('an error of the cluster', () => {
   });
 
   it('that is explained already stays as it is', async () => {
-    const own = new TpError('TP_X', 'x');
+    const own = new TpError('TP_USAGE', 'x');
     assert.equal(await explained(own), own);
   });
 

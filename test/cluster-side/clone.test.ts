@@ -11,6 +11,7 @@ const OPTIONS: CloneOptions = {
   configMap: 'tp-config',
   image: 'node:24-slim',
   ports: [8080],
+  limited: [],
   healthPort: 47_471,
   annotations: { 'tp/owner': '{}' },
   skipInit: false,
@@ -152,9 +153,14 @@ describe('the proxy’s container', () => {
     assert.equal(proxy.readinessProbe?.periodSeconds, 1);
   });
 
+  it('has limits for what a quota demands them for', () => {
+    const { proxy } = clone({ container: APP }, { limited: ['memory'] });
+    assert.deepEqual(Object.keys(proxy.resources?.limits ?? {}), ['memory']);
+  });
+
   it('asks for little of its own, and has no limits or devices', () => {
     const { proxy } = clone({ container: APP });
-    assert.deepEqual(Object.keys(proxy.resources ?? {}), ['requests']);
+    assert.deepEqual(proxy.resources?.limits, {});
     assert.deepEqual(Object.keys(proxy.resources?.requests ?? {}).sort(), ['cpu', 'memory']);
   });
 

@@ -28,6 +28,7 @@ function through(container: Partial<V1Container>, surroundings: Surroundings): R
     configMap: 'tp-abc',
     image: 'node:24-slim',
     ports: [8080],
+    limited: [],
     healthPort: 47471,
     annotations: {},
     skipInit: false,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { V1PodAffinityTerm } from '@kubernetes/client-node';
-import { adviseOn, checkRights, placementAdvice, RIGHTS } from '../../src/cluster/preflight.ts';
+import { adviseOn, checkRights, placementAdvice } from '../../src/cluster/preflight.ts';
+import { RIGHTS } from '../../src/cluster/role.ts';
 import type { ServiceView } from '../../src/cluster/services.ts';
 import { TpError } from '../../src/errors.ts';
 import { FakeCluster, refusal } from './fake-cluster.ts';
@@ -69,8 +70,8 @@ describe('advice on placement', () => {
 });
 
 describe('advice on neighbours', () => {
-  const advice = (services: ServiceView[] = [SHOP], named: string[] = []) =>
-    adviseOn(fake.cluster, target(), services, named);
+  const advice = async (services: ServiceView[] = [SHOP], named: string[] = []) =>
+    (await adviseOn(fake.cluster, target(), services, named)).advice;
 
   it('is none in a namespace without any', async () => assert.deepEqual(await advice(), []));
 

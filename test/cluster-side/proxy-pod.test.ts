@@ -29,14 +29,22 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-function wait(what: 'running' | 'ready' = 'running') {
+function wait(what: 'running' | 'ready' = 'running', pendingLimitMs?: number) {
   const told: string[] = [];
   const names: string[] = [];
   const progress = {
     waitingFor: (line: string) => told.push(line),
     named: (name: string) => names.push(name),
   };
-  const pod = waitForProxyPod(api.cluster, 'abc', 'app', what, progress, abort.signal);
+  const pod = waitForProxyPod({
+    cluster: api.cluster,
+    session: 'abc',
+    container: 'app',
+    until: what,
+    progress,
+    signal: abort.signal,
+    ...(pendingLimitMs === undefined ? {} : { pendingLimitMs }),
+  });
   pod.catch(() => {}); // a test that cares awaits it
   return { pod, told, names };
 }
@@ -153,14 +161,47 @@ describe('the proxy’s pod', () => {
     assert.match((await failure(pod)).message, /in container migrate/);
   });
 
-  it('does not come when the cluster refuses to make it', async () => {
-    api.answers.set(REPLICA_SETS, (_request, response) => {
-      const conditions = [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: pods' }];
-      json(response, 200, { items: [{ status: { replicas: 0, conditions } }] });
+  const REFUSALS: [string, string, RegExp][] = [
+    ['pods "tp-1" is forbidden: exceeded quota: team, requested: pods=1', 'TP_QUOTA', /describe quota team$/],
+    ['failed quota: team: must specify limits.cpu for: app', 'TP_QUOTA', /describe quota team$/],
+    [
+      'pods "tp-1" is forbidden: violates PodSecurity "restricted:latest": privileged',
+      'TP_POD_SECURITY',
+      /--without/,
+    ],
+    ['admission webhook "images.example" denied the request: not signed', 'TP_ADMISSION', /images\.example/],
+    ["ValidatingAdmissionPolicy 'owners' with binding 'all' denied request", 'TP_ADMISSION', /owners/],
+    ['something else', 'TP_PROXY_REFUSED', /^$/],
+  ];
+  for (const [message, code, hint] of REFUSALS) {
+    it(`does not come when the cluster refuses to make it: ${message.slice(0, 60)}`, async () => {
+      api.answers.set(REPLICA_SETS, (_request, response) => {
+        const conditions = [{ type: 'ReplicaFailure', status: 'True', message }];
+        json(response, 200, { items: [{ status: { replicas: 0, conditions } }] });
+      });
+      const error = await failure(wait().pod);
+      assert.equal(error.code, code);
+      assert.ok(error.message.includes(message));
+      assert.match(error.hint ?? '', hint);
     });
-    const error = await failure(wait().pod);
-    assert.equal(error.code, 'TP_PROXY_REFUSED');
-    assert.match(error.message, /exceeded quota: pods/);
+  }
+
+  it('does not come when no node takes it for long, for the reason given', async () => {
+    const { pod } = wait('running', 300);
+    await say({ conditions: [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes: no room' }] });
+    const error = await failure(pod);
+    assert.equal(error.code, 'TP_PENDING');
+    assert.match(error.message, /no node took the proxy's pod in 0 s: 0\/1 nodes: no room/);
+  });
+
+  it('may take long once a node has it', async () => {
+    const { pod, told } = wait('running', 50);
+    await say({ conditions: [{ type: 'PodScheduled', status: 'False', message: 'no room' }] });
+    await say({ conditions: [{ type: 'PodScheduled', status: 'True' }], phase: 'Pending' });
+    await until(() => told.includes('pod tp-1: Pending'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await say({ phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] });
+    assert.equal((await pod).name, 'tp-1');
   });
 
   it('is not waited for any more once the session is interrupted', async () => {

@@ -1,11 +1,13 @@
 /** The pages say what the code does, where that can be compared. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { generated } from '../../docs/generated.ts';
 import { POD_ADDRESS_VARIABLE } from '../../images/proxy/config.ts';
-import { RIGHTS } from '../../src/cluster/preflight.ts';
+import { RIGHTS } from '../../src/cluster/role.ts';
+import { ERROR_GROUPS } from '../../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../../src/flags.ts';
 import { anchors, codeBlocks, files, npmScripts, ROOT, read, relativeLinks } from './markdown.ts';
 
@@ -22,16 +24,23 @@ const SCRIPTS = new Set(
 /** Words that look like error codes and are names of variables. */
 const NO_CODES: ReadonlySet<string> = new Set([POD_ADDRESS_VARIABLE]);
 
+describe('what is made from declarations', () => {
+  for (const [path, text] of generated()) {
+    it(`is up to date: ${path.slice(ROOT.length + 1)}`, () =>
+      assert.equal(readFileSync(path, 'utf8'), text, 'npm run docs'));
+  }
+});
+
 describe('error codes', () => {
   const inCode = new Set(
     [...files('src/**/*.ts'), ...files('images/**/*.ts')]
+      .filter((path) => path !== 'src/error-codes.ts')
       .flatMap((path) => [...read(path).matchAll(/'(TP_[A-Z_]+)'/g)].map((match) => match[1] ?? ''))
       .filter((code) => !NO_CODES.has(code)),
   );
-  const text = read('docs/troubleshooting.md');
-  const explained = [...text.matchAll(/^\| `(TP_[A-Z_]+)` \|/gm)].map((match) => match[1] ?? '');
+  const explained = Object.values(ERROR_GROUPS).flatMap((codes) => Object.keys(codes));
 
-  it('are each explained once, and none that does not exist', () => {
+  it('are all used, and each is explained once', () => {
     assert.ok(inCode.size > 0);
     assert.deepEqual(explained.toSorted(), [...inCode].sort());
   });

@@ -1,0 +1,30 @@
+import { stringify } from 'yaml';
+
+/** The rights that a session needs in its namespace, as in docs/rights.md. */
+export const RIGHTS: readonly { group: string; resource: string; verbs: readonly string[] }[] = [
+  { group: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'delete'] },
+  { group: '', resource: 'pods/portforward', verbs: ['get', 'create'] },
+  { group: '', resource: 'pods/log', verbs: ['get'] },
+  { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'configmaps', verbs: ['list', 'create', 'delete'] },
+  { group: 'apps', resource: 'deployments', verbs: ['list', 'create', 'delete'] },
+  { group: 'apps', resource: 'replicasets', verbs: ['list'] },
+  { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
+];
+
+/** The Role that grants them, as a manifest. */
+export const roleManifest = (): string =>
+  stringify({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name: 'tp' },
+    rules: RIGHTS.map(({ group, resource, verbs }) => ({
+      apiGroups: [group],
+      resources: [resource],
+      verbs: [...verbs],
+    })),
+  });
+
+/** Commands that grant them, to paste for someone who may. */
+export const grantCommands = (namespace: string): string =>
+  `whoever may grant it:\nkubectl -n ${namespace} apply -f - <<'END'\n${roleManifest()}END\nkubectl -n ${namespace} create rolebinding tp --role tp --user NAME`;

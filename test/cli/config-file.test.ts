@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Command } from 'commander';
+import { applySettings, readConfigFile } from '../../src/config-file.ts';
+import { CONFIG_SCHEMA } from '../../src/config-schema.ts';
+import { TpError } from '../../src/errors.ts';
+import { DOCKER_RUN_FLAGS, type DockerRunFlags } from '../../src/flags.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tp-config-'));
+const read = (text: string) => {
+  writeFileSync(join(directory, 'tp.yaml'), text);
+  return readConfigFile(directory);
+};
+
+/** What a command line becomes beside a file. */
+function flagsOf(text: string, ...line: string[]): { own: DockerRunFlags; docker: string[] } {
+  const parser = new Command();
+  for (const option of DOCKER_RUN_FLAGS) parser.addOption(option);
+  parser.parse(line, { from: 'user' });
+  const docker = applySettings(parser, read(text));
+  return { own: parser.opts(), docker };
+}
+
+after(() => rmSync(directory, { recursive: true }));
+
+describe('tp.yaml', () => {
+  it('need not be there, and may be empty', () => {
+    assert.deepEqual(readConfigFile(join(directory, 'nowhere')), {});
+    assert.deepEqual(read(''), {});
+    assert.deepEqual(read('# nothing yet\n'), {});
+  });
+
+  it('gives what the command line does not', () => {
+    const { own } = flagsOf('namespace: staging\nskip-init: true\ninbound: false\nport: ["3000:80"]');
+    assert.deepEqual(
+      [own.namespace, own.skipInit, own.inbound, own.port],
+      ['staging', true, false, ['3000:80']],
+    );
+  });
+
+  it('yields to the command line, list by list', () => {
+    const file = 'namespace: staging\nport: ["3000:80", "3001:81"]\nworkload: deployment/a';
+    const { own } = flagsOf(file, '-n', 'other', '--port', '9:9', '--no-workload');
+    assert.deepEqual([own.namespace, own.port, own.workload], ['other', ['9:9'], false]);
+  });
+
+  it('may stand in for no workload, as --no-workload does', () => {
+    assert.equal(flagsOf('workload: false').own.workload, false);
+  });
+
+  it("has words of docker run's command line", () => {
+    assert.deepEqual(flagsOf('docker-flags: [-v, ".:/app"]').docker, ['-v', '.:/app']);
+  });
+
+  it('has a key for every flag that is not of one run', () => {
+    const keys = Object.keys(CONFIG_SCHEMA.properties);
+    for (const key of [
+      'namespace',
+      'context',
+      'workload',
+      'inbound',
+      'fallback',
+      'local-cidr',
+      'proxy-image',
+    ])
+      assert.ok(keys.includes(key), key);
+    for (const key of ['dry-run', 'output']) assert.ok(!keys.includes(key), key);
+  });
+
+  const refused: [string, RegExp, RegExp][] = [
+    ['a: 1\nnamspace: x', /line 1: there is no key "a"/, /: …/],
+    ['context: a\nnamspace: x', /line 2: there is no key "namspace"/, /^namespace: …/],
+    ['namespace: [a]', /line 1: namespace must be string/, /docs\/configuration\.md/],
+    ['\n\nskip-init: "yes"', /line 3: skip-init must be boolean/, /docs/],
+    ['port: 80', /port must be array/, /docs/],
+    ['port: [80]', /port\.0 must be string/, /docs/],
+    ['- a list', /must be object/, /docs/],
+    ['namespace: a\nnamespace: b', /line 2: .*unique/, /docs/],
+    ['key: [', /line \d: /, /docs/],
+  ];
+  for (const [text, message, hint] of refused) {
+    it(`is refused: ${JSON.stringify(text)}`, () => {
+      assert.throws(
+        () => read(text),
+        (error: unknown) => {
+          assert.ok(error instanceof TpError, String(error));
+          assert.equal(error.code, 'TP_CONFIG_FILE');
+          assert.match(error.message, message);
+          assert.match(error.hint ?? '', hint);
+          return true;
+        },
+      );
+    });
+  }
+});
