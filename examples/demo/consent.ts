@@ -17,7 +17,8 @@ export function announce(embedded: boolean): void {
     `${process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`}/tpcluster/kubenode`,
   );
   console.log(`The demo sets up, on this machine:
-  - Debian packages, where missing: docker.io, containerd, CNI plugins, iptables, socat, PostgreSQL, mmdebstrap
+  - Debian packages, where missing: docker.io, containerd, CNI plugins, iptables, socat, PostgreSQL, mmdebstrap,
+    docker-registry
   - a one-node Kubernetes in network namespaces of its own${built ? ' (built already)' : ', built from source once: 6 to 10 minutes'}
   - images of a small example, about half a minute; then the story itself, less than a minute
 Nothing else is changed; \`npm run cluster -- down --purge\` takes it away again.`);

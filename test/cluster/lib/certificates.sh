@@ -6,7 +6,7 @@ make_certificates() {
   (
     cd "$pki"
     umask 077
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3650 -subj /CN=tpcluster-ca 2>/dev/null
+    authority tpcluster-ca
     openssl genrsa -out sa.key 2048 2>/dev/null
     openssl rsa -in sa.key -pubout -out sa.pub 2>/dev/null
     certificate apiserver /CN=kube-apiserver "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1,IP:$node_ip"
@@ -20,6 +20,10 @@ make_certificates() {
     kubeconfig admin $node_ip >"$state/kubeconfig.direct"
     kubeconfig admin 127.0.0.1 >"$state/kubeconfig"
   )
+}
+
+authority() { # name
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3650 -subj "/CN=$1" 2>/dev/null
 }
 
 certificate() { # name subject [subjectAltName]

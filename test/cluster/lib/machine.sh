@@ -14,11 +14,15 @@ one_at_a_time() {
   flock 9
 }
 
-install_packages() { # only what is missing
-  local missing=() wanted
-  for wanted in docker.io:dockerd containerd:containerd containernetworking-plugins:/usr/lib/cni/bridge \
+install_packages() {
+  install_missing docker.io:dockerd containerd:containerd containernetworking-plugins:/usr/lib/cni/bridge \
     iptables:iptables socat:socat openssl:openssl conntrack:conntrack iproute2:ip procps:sysctl curl:curl \
-    mmdebstrap:mmdebstrap ca-certificates:/etc/ssl/certs/ca-certificates.crt; do
+    mmdebstrap:mmdebstrap ca-certificates:/etc/ssl/certs/ca-certificates.crt
+}
+
+install_missing() { # package:command or package:file...
+  local missing=() wanted
+  for wanted in "$@"; do
     [ -x "$(command -v "${wanted#*:}")" ] || [ -e "${wanted#*:}" ] || missing+=("${wanted%%:*}")
   done
   apt_install "${missing[@]}"
@@ -39,22 +43,32 @@ apt_install() { # package...
 
 # Nothing has been changed yet when this refuses.
 check_addresses() {
-  command -v ip >/dev/null || apt_install iproute2
+  check_ranges $node_range $pods $services $cloud_range
+  check_port 6443 loopback
+  check_port $registry_port registry-loopback
+}
+
+check_ranges() { # range...
+  install_missing iproute2:ip
   local range taken
-  for range in $node_range $pods $services $cloud_range; do
+  for range in "$@"; do
     taken=$(routes_overlapping "$range" | head -n 1)
     [ -z "$taken" ] || fail "needs $range, which this machine uses already: $taken"
   done
-  alive loopback && return
-  taken=$(ss -Hltnp 'sport = :6443')
-  [ -z "$taken" ] || fail "needs port 6443 on loopback, which is taken: $(echo "$taken" | awk '{print $4, $6}' | head -n 1)"
+}
+
+check_port() { # port daemon: taken by another than this daemon of ours
+  alive "$2" && return
+  local taken
+  taken=$(ss -Hltnp "sport = :$1")
+  [ -z "$taken" ] || fail "needs port $1 on loopback, which is taken: $(echo "$taken" | awk '{print $4, $6}' | head -n 1)"
 }
 
 # Routes, and in table "local" addresses, inside the range or around it. Our own do not count, nor do the default
 # route and the halves of the address space that some VPNs use for it.
 routes_overlapping() { # range
   { ip -4 route show table all to root "$1"; ip -4 route show table all to match "$1"; } |
-    grep -v -e '^default' -e '^[a-z]* *default' -e '^0\.0\.0\.0/1 ' -e '^128\.0\.0\.0/1 ' -e ' dev tpc-host' \
+    grep -v -e '^default' -e '^[a-z]* *default' -e '^0\.0\.0\.0/1 ' -e '^128\.0\.0\.0/1 ' -e ' dev tpc-' \
       -e "^unreachable \(${pods//./\\.}\|${services//./\\.}\|${cloud_range//./\\.}\)" || true
 }
 

@@ -1,4 +1,4 @@
-# Names, addresses and places; sourced by cluster, base-image and cloud-database.
+# Names, addresses and places; sourced by all scripts of this directory.
 # shellcheck disable=SC2034
 state=${TPCLUSTER_STATE:-/var/lib/tpcluster}
 build=${TPCLUSTER_BUILD:-${XDG_CACHE_HOME:-$HOME/.cache}/tpcluster}
@@ -10,6 +10,13 @@ node=tpcluster cloud=tpcloud
 host_ip=10.99.0.1 node_ip=10.99.0.2 node_range=10.99.0.0/30
 pods=10.244.0.0/16 services=10.96.0.0/16 dns_ip=10.96.0.10
 cloud_ip=10.88.0.10 cloud_gateway=10.88.0.1 cloud_range=10.88.0.0/24
+
+# The image registry: the same name on the host and on the node, and one that both take for plain HTTP.
+registry_port=5001 registry=localhost:5001 registry_user=tp
+
+# The second Docker: its network namespace, which also names its cgroup, and its addresses.
+remote=tpdocker remote_state=$state/remote-docker
+remote_host_ip=10.97.0.1 remote_ip=10.97.0.2 remote_range=10.97.0.0/30
 
 say() { echo "cluster: $*" >&2; }
 fail() { say "$@"; exit 1; }
