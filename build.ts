@@ -1,7 +1,23 @@
 /** Builds dist/: the CLI, the proxy's bundle, and the content of the network image. */
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { extract } from 'tar-stream';
 
 const common: BuildOptions = {
   bundle: true,
@@ -40,6 +56,50 @@ const COMMONJS = [
   "import { createRequire as tpRequire } from 'node:module';",
   'const require = tpRequire(import.meta.url), __dirname = import.meta.dirname;',
 ].join('\n');
+
+interface Lock {
+  packages: Record<string, { version: string; integrity: string }>;
+}
+
+/**
+ * Where a package lies that npm leaves out on this platform: fetched once by npm, in the version and with the checksum
+ * of the lockfile.
+ */
+async function platformPackage(name: string): Promise<string> {
+  const installed = `node_modules/${name}`;
+  if (existsSync(installed)) return installed;
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Lock;
+  const locked = packages[installed];
+  if (!locked) throw new Error(`${name} is not in package-lock.json`);
+  const cache = `node_modules/.cache/tp/${name}@${locked.version}`;
+  if (existsSync(cache)) return cache;
+  const directory = mkdtempSync(join(tmpdir(), 'tp-build-'));
+  try {
+    const args = ['pack', '--silent', '--pack-destination', directory, `${name}@${locked.version}`];
+    const file = join(directory, execFileSync('npm', args, { encoding: 'utf8' }).trim());
+    const [algorithm = '', digest] = locked.integrity.split(/-(.*)/s);
+    const found = createHash(algorithm).update(readFileSync(file)).digest('base64');
+    if (found !== digest) throw new Error(`${name}@${locked.version} is not what package-lock.json says`);
+    const unpacked = join(directory, 'package');
+    await pipeline(createReadStream(file), createGunzip(), unpack(directory));
+    mkdirSync(dirname(cache), { recursive: true });
+    cpSync(unpacked, cache, { recursive: true });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  return cache;
+}
+
+/** Writes the files of a tar archive under a directory. */
+function unpack(directory: string): ReturnType<typeof extract> {
+  const archive = extract();
+  archive.on('entry', (header, content, next) => {
+    const path = join(directory, header.name);
+    mkdirSync(dirname(path), { recursive: true });
+    content.pipe(createWriteStream(path)).on('finish', next).on('error', next);
+  });
+  return archive;
+}
 
 rmSync('dist', { recursive: true, force: true });
 
@@ -91,4 +151,8 @@ for (const file of [
 ]) {
   cpSync(`node_modules/koffi/${file}`, `${koffi}/${file}`);
 }
-cpSync('node_modules/@koromix', 'dist/network/node_modules/@koromix', { recursive: true });
+// The image is Linux's, on either architecture, wherever this is built.
+for (const architecture of ['x64', 'arm64']) {
+  const name = `@koromix/koffi-linux-${architecture}`;
+  cpSync(await platformPackage(name), `dist/network/node_modules/${name}`, { recursive: true });
+}

@@ -20,6 +20,7 @@ export interface DockerRunFlags extends ClusterFlags {
   localCidr: string[];
   networkImage?: string;
   proxyImage?: string;
+  pushProxyImage: boolean;
   dryRun: boolean;
   output?: 'yaml';
 }
@@ -52,6 +53,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
   new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
   new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
+  new Option(
+    '--push-proxy-image',
+    "bring the proxy's image to the registry that the cluster announces",
+  ).default(false),
   new Option('--dry-run', 'print the plan and change nothing').default(false),
   new Option('--output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
 ];

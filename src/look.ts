@@ -1,9 +1,12 @@
+import { NODE_IMAGE } from './assets.ts';
 import type { Cluster } from './cluster/client.ts';
+import { findLocalRegistry } from './cluster/local-registry.ts';
 import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
 import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
 import type { Docker } from './docker/connect.ts';
 import { checkDraft, type Draft, draftContainer } from './docker/draft.ts';
+import { type PushedImage, planPush } from './docker/push-image.ts';
 import { clientFlags } from './docker/user-container.ts';
 import type { DockerRunRequest } from './session.ts';
 import { together } from './together.ts';
@@ -15,6 +18,8 @@ export interface Findings {
   services: ServiceView[];
   advice: string[];
   limited: LimitedResource[];
+  /** The proxy's image, where it is first to be brought to the cluster. */
+  pushed: PushedImage | undefined;
 }
 
 /** Looks at the laptop and the cluster side by side. Throws TpError for what cannot work. */
@@ -25,7 +30,7 @@ export async function look(
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const [draft, rest] = await together<[Draft, Omit<Findings, 'draft'>]>(
+  const [draft, rest, pushed] = await together<[Draft, ClusterFindings, PushedImage | undefined]>(
     signal,
     async (either) => {
       const run = {
@@ -38,11 +43,19 @@ export async function look(
       return found;
     },
     async () => await lookAtCluster(cluster, request),
+    async () => {
+      const { pushProxyImage, proxyImage = NODE_IMAGE } = request.own;
+      return pushProxyImage
+        ? await planPush(docker, proxyImage, await findLocalRegistry(cluster))
+        : undefined;
+    },
   );
-  return { draft, ...rest };
+  return { draft, ...rest, pushed };
 }
 
-async function lookAtCluster(cluster: Cluster, request: DockerRunRequest): Promise<Omit<Findings, 'draft'>> {
+type ClusterFindings = Omit<Findings, 'draft' | 'pushed'>;
+
+async function lookAtCluster(cluster: Cluster, request: DockerRunRequest): Promise<ClusterFindings> {
   const { image, own } = request;
   const rights = checkRights(cluster);
   rights.catch(() => {}); // awaited below; a missing workload is the better error

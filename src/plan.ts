@@ -39,6 +39,8 @@ export interface PlanInput {
   services: readonly ServiceView[];
   /** Resources that the namespace's quotas limit. */
   limited: readonly LimitedResource[];
+  /** The proxy's image, where it is brought to the cluster. */
+  pushed?: { pulled: string } | undefined;
   owner: Owner;
 }
 
@@ -84,7 +86,7 @@ export function planSession(input: PlanInput): SessionPlan {
     session,
     name,
     configMap: name,
-    image: flags.proxyImage ?? NODE_IMAGE,
+    image: input.pushed?.pulled ?? flags.proxyImage ?? NODE_IMAGE,
     ports: config.ports,
     healthPort,
     limited: input.limited,

@@ -3,6 +3,7 @@ import { type Cluster, connectCluster } from './cluster/client.ts';
 import { startProxy } from './cluster/proxy.ts';
 import { connectDocker } from './docker/connect.ts';
 import { startNetwork } from './docker/network.ts';
+import { pushImage } from './docker/push-image.ts';
 import { startUser } from './docker/user.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -65,6 +66,9 @@ export async function runSession(
     return 0;
   }
   for (const line of [...plan.notes, ...found.advice]) progress.say(line);
+
+  const { pushed } = found;
+  if (pushed) await progress.step(`pushing ${pushed.target}`, () => pushImage(docker, pushed));
 
   // Act: pod and network container come up side by side; all that follows is undone in reverse, whatever happens.
   await using cleanup = new AsyncDisposableStack();

@@ -1,53 +1,62 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { Readable } from 'node:stream';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type Dockerode from 'dockerode';
-import { pack } from 'tar-stream';
 import { NETWORK_ASSETS, NODE_IMAGE } from '../assets.ts';
 import { TpError } from '../errors.ts';
+import { proxyArguments } from './build-arguments.ts';
+import { type BuildContext, buildContext } from './build-context.ts';
 
 const REPOSITORY = 'tp-network';
 
-interface ContextFile {
-  name: string;
-  content: Buffer;
+/** What an image that was built here is told from others by. */
+const LABEL = 'tp/network-image';
+
+export interface NetworkImageOptions {
+  docker: Dockerode;
+  /** Docker's address. */
+  host: string;
+  /** An image of the user's, instead of one that is built. */
+  named: string | undefined;
+  /** Hears what a build or a pull does. */
+  onStep(line: string): void;
 }
 
-function contextFiles(directory: string): ContextFile[] {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  if (entries.length === 0) throw new Error(`${directory} is empty`);
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-    .map((path) => ({ name: relative(directory, path), content: readFileSync(path) }));
+const OFFLINE = `is the base reachable?  docker pull ${NODE_IMAGE}
+or name an image that was built elsewhere:  --network-image IMAGE`;
+
+/** The network image's name, pulled or built if it is not there. Throws TpError when it cannot be had. */
+export async function ensureNetworkImage(options: NetworkImageOptions): Promise<string> {
+  const { docker, named, onStep } = options;
+  if (named !== undefined) {
+    if (!(await imageExists(docker, named))) await pull(named, onStep);
+    return named;
+  }
+  const { Arch } = await docker.version();
+  return await buildFor(options, Arch ?? 'unknown');
 }
 
-/**
- * The network image's name, built if this content never was. `onStep` hears what the build does.
- * Throws TpError when it cannot be built.
- */
-export async function ensureNetworkImage(docker: Dockerode, onStep: (line: string) => void): Promise<string> {
-  const files = contextFiles(NETWORK_ASSETS);
-  const hash = createHash('sha256');
-  for (const { name, content } of files) hash.update(`${name}\0${content.length}\0`).update(content);
-  const image = `${REPOSITORY}:${hash.digest('hex').slice(0, 12)}`;
+/** The image for one architecture of a daemon, built if this content never was. Throws TpError. */
+export async function buildFor(options: NetworkImageOptions, architecture: string): Promise<string> {
+  const { docker, host, onStep } = options;
+  const context = buildContext(NETWORK_ASSETS, architecture);
+  if (!context) {
+    throw new TpError('TP_NETWORK_IMAGE', `there is no network image for ${architecture}`, {
+      hint: '--network-image IMAGE, with one that was built for it',
+    });
+  }
+  const image = `${REPOSITORY}:${context.hash.slice(0, 12)}`;
   if (await imageExists(docker, image)) return image;
-
-  const context = pack();
-  for (const { name, content } of files) context.entry({ name }, content);
-  context.finalize();
-  onStep(`building ${image}`);
+  onStep(`building ${image} (once; its base is ${NODE_IMAGE})`);
   try {
-    const output = await docker.buildImage(Readable.from(context), { t: image, forcerm: true });
-    await followBuild(docker, output, onStep);
+    await build(docker, image, context, proxyArguments(host, process.env), onStep);
+    await checkArchitecture(docker, image, architecture);
   } catch (cause) {
     throw new TpError('TP_NETWORK_IMAGE', `the network image cannot be built: ${(cause as Error).message}`, {
       cause,
-      hint: `is the base reachable?  docker pull ${NODE_IMAGE}\nor name an image that was built elsewhere:  --network-image IMAGE`,
+      hint: OFFLINE,
     });
   }
+  await removeOlder(docker, image);
   return image;
 }
 
@@ -62,11 +71,34 @@ export async function imageExists(docker: Dockerode, image: string): Promise<boo
   }
 }
 
-async function followBuild(
+async function pull(image: string, onStep: (line: string) => void): Promise<void> {
+  onStep(`pulling ${image}`);
+  // By Docker's client, which has the user's logins.
+  const client = spawn('docker', ['pull', '--quiet', image], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  client.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString('utf8')).slice(-1_000);
+  });
+  const [code] = (await once(client, 'close')) as [number | null];
+  if (code === 0) return;
+  throw new TpError(
+    'TP_NETWORK_PULL',
+    `--network-image ${image}: ${said.trim() || `docker pull: exit ${code}`}`,
+    {
+      hint: `docker pull ${image}`,
+    },
+  );
+}
+
+async function build(
   docker: Dockerode,
-  output: NodeJS.ReadableStream,
+  image: string,
+  context: BuildContext,
+  buildargs: Record<string, string>,
   onStep: (line: string) => void,
 ): Promise<void> {
+  const options = { t: image, forcerm: true, buildargs, labels: { [LABEL]: context.hash } };
+  const output = await docker.buildImage(context.tar(), options);
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(
       output,
@@ -81,4 +113,26 @@ async function followBuild(
       },
     );
   });
+}
+
+/** A base of another architecture under the same name is built upon without a word. */
+async function checkArchitecture(docker: Dockerode, image: string, wanted: string): Promise<void> {
+  const { Architecture } = await docker.getImage(image).inspect();
+  if (Architecture === wanted) return;
+  await docker.getImage(image).remove();
+  throw new Error(`${NODE_IMAGE} is here for ${Architecture}, and this Docker is ${wanted}`);
+}
+
+/** Removes images of earlier contents; Docker keeps those that a container uses. */
+async function removeOlder(docker: Dockerode, current: string): Promise<void> {
+  const images = await docker.listImages({ filters: { label: [LABEL] } });
+  const older = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag !== current);
+  for (const tag of older) {
+    await docker
+      .getImage(tag)
+      .remove()
+      .catch((error: { statusCode?: number }) => {
+        if (error.statusCode !== 409 && error.statusCode !== 404) throw error; // in use, or gone already
+      });
+  }
 }

@@ -37,7 +37,8 @@ const MAX_HOSTNAME = 63;
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const { docker, host, draft, own, labels, session, podName, progress, cleanup, signal } = options;
   return await progress.step('network container', async ({ waitingFor }) => {
-    const image = own.networkImage ?? (await ensureNetworkImage(docker, waitingFor));
+    const named = own.networkImage;
+    const image = await ensureNetworkImage({ docker, host, named, onStep: waitingFor });
     signal.throwIfAborted();
     const name = `tp-${session}`;
     waitingFor("the pod's name");

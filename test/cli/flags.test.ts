@@ -20,6 +20,7 @@ const DEFAULTS: DockerRunFlags = {
   port: [],
   localCidr: [],
   dryRun: false,
+  pushProxyImage: false,
 };
 
 describe('tp’s own flags', () => {

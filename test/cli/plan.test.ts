@@ -22,6 +22,7 @@ const FLAGS: DockerRunFlags = {
   port: [],
   localCidr: [],
   dryRun: false,
+  pushProxyImage: false,
 };
 
 const SHOP: ServiceView = { name: 'shop', ports: [{ port: 80, pod: 8080, name: 'http' }], selects: ['app'] };
