@@ -50,7 +50,7 @@ describe('an image with next to nothing in it', () => {
 
   test('static, without a shell, and not root: it calls and is called', async () => {
     const before = await snapshot();
-    const session = await Tp.session(
+    await using session = await Tp.session(
       ['--workload', 'deployment/servicename', STATIC],
       /Service servicename is switched/,
     );

@@ -107,7 +107,7 @@ describe('the package', () => {
       join(directory, 'node'),
       join(directory, 'node_modules/.bin/tp'),
     ];
-    const session = new Tp(['docker-run', IMAGE], { program, cwd: home });
+    await using session = new Tp(['docker-run', IMAGE], { program, cwd: home });
     await session.says(/Service servicename is switched/);
     await session.says(/ready: context/);
     await eventually(
