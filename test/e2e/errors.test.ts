@@ -399,6 +399,14 @@ describe('errors', () => {
     });
   }
 
+  test('a session that is not there', async () => {
+    const before = await snapshot();
+    const tp = new Tp(['leave', '0123456789']);
+    assert.equal(await tp.exited, 125);
+    assert.match(tp.stderr, /there is no session 0123456789 in namespace default \[TP_NO_SESSION\]/);
+    assert.deepEqual(await snapshot(), before);
+  });
+
   test('a key of tp.yaml that no flag has, with its line and the nearest', async () => {
     const before = await snapshot();
     const place = mkdtempSync(join(directory, 'code-'));

@@ -119,6 +119,21 @@ describe('the package', () => {
     assert.deepEqual(await snapshot(), before);
   });
 
+  test("does not end another user's session", async () => {
+    await using session = await Tp.session([IMAGE]);
+    const { uid, gid } = identity;
+    const user = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', join(directory, 'node')];
+    const program = [...user, join(directory, 'node_modules/.bin/tp')];
+    const env = { HOME: home, KUBECONFIG: join(home, 'kubeconfig') };
+    const leaving = new Tp(['leave', session.session], { program, cwd: home, env });
+    assert.equal(await leaving.exited, 125);
+    assert.match(
+      leaving.stderr,
+      /root runs it on this machine, as process \d+ \[TP_NOT_YOURS\]\n {2}ask root/,
+    );
+    assert.equal(session.child.exitCode, null, 'it goes on');
+  });
+
   test('says in one line that it needs a newer Node', async () => {
     const node = await olderNode(directory);
     const failed = run(node, [join(installed, 'dist/tp.mjs'), 'docker-run', IMAGE]);
