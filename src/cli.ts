@@ -1,6 +1,12 @@
 import { Command } from 'commander';
 import { describeError, Interrupted, OWN_FAILURE, TpError } from './errors.ts';
-import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
+import {
+  CLUSTER_FLAGS,
+  type ClusterFlags,
+  DOCKER_RUN_FLAGS,
+  type DockerRunFlags,
+  flagNames,
+} from './flags.ts';
 
 /** Every command once. What a command needs is loaded when it runs, so that help is quick. */
 
@@ -44,10 +50,7 @@ function dockerRunCommand(): Command {
   return command;
 }
 
-async function leave(
-  sessions: string[],
-  flags: { all?: boolean; namespace?: string; context?: string },
-): Promise<void> {
+async function leave(sessions: string[], flags: ClusterFlags & { all?: boolean }): Promise<void> {
   const [{ leaveCommand }, { Progress }] = await Promise.all([
     import('./leave-command.ts'),
     import('./progress.ts'),

@@ -1,9 +1,14 @@
 import { Option } from 'commander';
 
-/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and (later) completion use this. */
-export interface DockerRunFlags {
+/** Which cluster and namespace, as kubectl is told. */
+export interface ClusterFlags {
   namespace?: string;
   context?: string;
+  kubeconfig?: string;
+}
+
+/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and (later) completion use this. */
+export interface DockerRunFlags extends ClusterFlags {
   workload?: string | false;
   container?: string;
   inbound: boolean;
@@ -28,6 +33,7 @@ const list = (flags: string, description: string) =>
 export const CLUSTER_FLAGS: readonly Option[] = [
   new Option('-n, --namespace <name>', "the namespace (the context's own)"),
   new Option('--context <name>', 'the kubeconfig context (the current one)'),
+  new Option('--kubeconfig <file>', 'the kubeconfig (the files of KUBECONFIG, or ~/.kube/config)'),
 ];
 
 export const DOCKER_RUN_FLAGS: readonly Option[] = [

@@ -1,6 +1,7 @@
 import { connectCluster } from './cluster/client.ts';
 import { connectDocker } from './docker/connect.ts';
 import { TpError } from './errors.ts';
+import type { ClusterFlags } from './flags.ts';
 import { mayLive, ownOwner } from './labels.ts';
 import { findSessions, leaveSession, type Remains } from './leave.ts';
 import type { Progress } from './progress.ts';
@@ -12,11 +13,11 @@ const END_POLL_MS = 100;
 /** `tp leave`: undoes the named sessions, or those of this machine that died; with `all` this user's live ones too. */
 export async function leaveCommand(
   named: readonly string[],
-  flags: { all?: boolean; namespace?: string; context?: string },
+  flags: ClusterFlags & { all?: boolean },
   progress: Progress,
 ): Promise<void> {
   const { docker } = await connectDocker();
-  const cluster = connectCluster(flags);
+  const cluster = connectCluster({ ...flags, terminal: progress });
   const all = await findSessions(docker, cluster);
   const own = ownOwner();
   for (const session of named) {
