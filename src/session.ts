@@ -16,7 +16,7 @@ import { describePlan, planAsYaml } from './plan-output.ts';
 import type { Progress } from './progress.ts';
 import { Reporter } from './reporter.ts';
 import { Takeover } from './takeover.ts';
-import { together } from './together.ts';
+import { orAborted, together } from './together.ts';
 import { TOKEN_BYTES } from './tunnel/preamble.ts';
 
 /** A `tp docker-run` line, taken apart. */
@@ -38,7 +38,9 @@ export async function runSession(
 
   // Look: nothing is changed.
   const { docker, host } = await connectDocker();
-  const cluster: Cluster = connectCluster(own);
+  const cluster: Cluster = connectCluster({ ...own, terminal: progress });
+  // Before anything else writes to the terminal: a login plugin may ask its person something.
+  await orAborted(cluster.api.logIn(), signal);
   if (!own.dryRun) await clearDeadSessions(docker, cluster, progress);
   const session = newSessionId();
   const owner = ownOwner();
@@ -118,7 +120,8 @@ export async function runSession(
   });
   cleanup.defer(() => takeover.stop());
   reporter.follow(proxy, network, takeover);
-  progress.yieldTerminal(found.draft.inspect.Config.Tty);
+  const { Tty: raw, OpenStdin: input } = found.draft.inspect.Config;
+  progress.yieldTerminal({ raw, input });
   cleanup.defer(() => progress.takeTerminal());
   const code = await user.run(reporter.lost);
   if (code !== 0) progress.say(`the container ended with exit code ${code}`);
