@@ -79,6 +79,7 @@ ${COMMONJS}`,
 ]);
 
 cpSync('images/network/Dockerfile', 'dist/network/Dockerfile');
+cpSync('src/completion/scripts', 'dist/completion', { recursive: true });
 // Only what koffi needs at run time, of the platform that the image has.
 const koffi = 'dist/network/node_modules/koffi';
 mkdirSync(`${koffi}/src/koffi/src`, { recursive: true });

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { describeError, Interrupted, OWN_FAILURE, TpError } from './errors.ts';
 import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
 
@@ -55,6 +55,11 @@ async function leave(
   await leaveCommand(sessions, flags, new Progress());
 }
 
+async function completion(shell: string): Promise<void> {
+  const { scriptFor } = await import('./completion/script.ts');
+  process.stdout.write(scriptFor(shell));
+}
+
 async function main(args: string[]): Promise<number> {
   if (major < 24) {
     throw new TpError('TP_NODE', `tp needs Node 24 or newer, this is ${process.version}`, {
@@ -73,6 +78,17 @@ async function main(args: string[]): Promise<number> {
     .option('--all', 'also the running ones of this user and machine')
     .action(leave);
   for (const option of CLUSTER_FLAGS) leaving.addOption(option);
+  program
+    .command('completion')
+    .description('print the script that completes command lines of tp in a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(completion);
+  // Hidden: the scripts call it at every Tab, with words that are not ours to parse.
+  if (args[0] === '__complete') {
+    const { printCompletions } = await import('./completion/complete.ts');
+    await printCompletions(program, args.slice(1));
+    return 0;
+  }
   await program.parseAsync(args, { from: 'user' });
   return 0;
 }

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and (later) completion use this. */
+/** tp's own flags, declared once: the parser, the split of the `docker run` line, help and completion use this. */
 export interface DockerRunFlags {
   namespace?: string;
   context?: string;

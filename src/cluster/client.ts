@@ -26,8 +26,8 @@ export interface ClusterOptions {
   namespace?: string | undefined;
 }
 
-/** Reads the kubeconfig as kubectl does. Throws TpError where it names no cluster or not this context. */
-export function connectCluster({ context, namespace }: ClusterOptions): Cluster {
+/** Reads the kubeconfig as kubectl does. Throws TpError where that fails. */
+export function readKubeconfig(): KubeConfig {
   const config = new KubeConfig();
   try {
     config.loadFromDefault();
@@ -36,6 +36,12 @@ export function connectCluster({ context, namespace }: ClusterOptions): Cluster 
       cause,
     });
   }
+  return config;
+}
+
+/** A context of the kubeconfig, ready to work in. Throws TpError where it names no cluster or not this context. */
+export function connectCluster({ context, namespace }: ClusterOptions): Cluster {
+  const config = readKubeconfig();
   if (context !== undefined) {
     const known = config.getContexts().map(({ name }) => name);
     if (!known.includes(context)) {
