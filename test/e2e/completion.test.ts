@@ -101,9 +101,9 @@ before(async () => {
 });
 
 after(async () => {
+  rmSync(directory, { recursive: true });
   await docker('rmi', IMAGE);
   await kubectl('delete', 'configmap', 'tp-e2e-completion', '-n', 'other');
-  rmSync(directory, { recursive: true });
 });
 
 /** A directory for one shell's settings, with the file whose name is completed. */
