@@ -41,7 +41,15 @@ export interface ClusterOptions {
  * they name no cluster, not this context, or what cannot be used.
  */
 export function connectCluster(options: ClusterOptions): Cluster {
-  const access = chooseAccess(readKubeconfig(options.kubeconfig, process.env), options, process.env);
+  return clusterOf(accessTo(options), options);
+}
+
+/** How the cluster would be reached. Throws TpError as `connectCluster` does. */
+export const accessTo = (options: Omit<ClusterOptions, 'terminal'>): Access =>
+  chooseAccess(readKubeconfig(options.kubeconfig, process.env), options, process.env);
+
+/** The cluster that is reached so. Throws TpError for an access that cannot be used. */
+export function clusterOf(access: Access, options: ClusterOptions): Cluster {
   const { context, namespace } = access;
   const api = new ApiClient(access, changingLogin(access, options.terminal));
   const { configuration } = api;

@@ -21,7 +21,7 @@ export class Tp {
   ) {
     const env = { ...process.env, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...options.env };
     const stdio = [options.input ?? 'ignore', 'pipe', 'pipe'] as const;
-    const [program = '', ...words] = options.program ?? [process.execPath, CLI];
+    const [program = '', ...words] = options.program ?? [process.execPath, '--', CLI];
     this.child = spawn(program, [...words, ...args], { env, stdio: [...stdio], cwd: options.cwd });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.stdout += chunk.toString('utf8');
