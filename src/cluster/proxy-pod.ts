@@ -147,7 +147,7 @@ async function judge(
       pull ? 'TP_PROXY_PULL' : 'TP_PROXY_FAILED',
       `${reason} in container ${each} of ${name}: ${why}`,
       {
-        hint: pull ? pullHint(each, container) : await lastLog(cluster, name, each),
+        hint: pull ? pullHint(pod, each, container) : await lastLog(cluster, name, each),
       },
     );
   }
@@ -167,10 +167,16 @@ async function judge(
   return { name, uid: metadata?.uid ?? '', ip: status.podIP };
 }
 
-const pullHint = (failed: string, own: string): string =>
-  failed === own
-    ? '--proxy-image IMAGE names one that the nodes can pull: any with Node 24\n--push-proxy-image brings it to a local cluster that has a registry'
-    : `--without-container ${failed} leaves it out`;
+function pullHint({ spec }: V1Pod, failed: string, own: string): string {
+  if (failed !== own) return `--without-container ${failed} leaves it out`;
+  // Those of the pod: a service account adds its own to those of the template.
+  const secrets = (spec?.imagePullSecrets ?? []).map(({ name }) => name);
+  return [
+    '--proxy-image IMAGE names one that the nodes can pull: any with Node 24',
+    '--push-proxy-image brings it to a local cluster that has a registry',
+    `imagePullSecrets of the workload's pods are for a registry with a login; they have ${secrets.join(', ') || 'none'}`,
+  ].join('\n');
+}
 
 /** The end of a container's log, for an error's hint. */
 async function lastLog({ core, namespace }: Cluster, name: string, container: string): Promise<string> {

@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import type { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
-import { DialStdioAgent } from './dial-stdio.ts';
-import { type DockerEndpoint, findEndpoint } from './endpoint.ts';
+import { DockerAgent } from './dial.ts';
+import { findEndpoint } from './endpoint.ts';
 
 /** The client of Docker's API, for those who only hand it on. */
 export type Docker = Dockerode;
@@ -20,12 +18,12 @@ export interface DockerConnection {
 export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promise<DockerConnection> {
   const endpoint = await findEndpoint(env);
   const { host } = endpoint;
-  const docker = clientFor(endpoint, env);
+  const docker = clientFor(new DockerAgent(endpoint, env));
   try {
     await docker.ping();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'EACCES' ? 'this user may not use it' : (cause as Error).message;
+    const why = code === 'EACCES' ? 'this user may not use it' : reasonOf(cause);
     const hint = code === 'EACCES' ? 'sudo usermod -aG docker "$USER" && newgrp docker' : 'docker info';
     throw new TpError('TP_NO_DOCKER', `Docker does not answer at ${host}: ${why}`, { cause, hint });
   }
@@ -41,30 +39,28 @@ export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promi
   return { docker, host };
 }
 
-/** Docker's usual ports, without and with TLS. */
-const PLAIN_PORT = 2375;
-const TLS_PORT = 2376;
-
-function clientFor({ host, tls }: DockerEndpoint, env: NodeJS.ProcessEnv): Dockerode {
-  const url = URL.parse(host);
-  if (url?.protocol === 'unix:') return new Dockerode({ socketPath: url.pathname });
-  if (url?.protocol === 'ssh:') {
+/**
+ * Of Docker's variables docker-modem reads more than is meant for it, such as a DOCKER_CERT_PATH that Docker's client does
+ * not use: it is made without them. It is told of a socket that it never opens, since for the addresses that it takes it
+ * calls what Node deprecates.
+ */
+function clientFor(agent: DockerAgent): Dockerode {
+  const { DOCKER_HOST: host } = process.env;
+  delete process.env.DOCKER_HOST;
+  try {
+    // The agent is an option of docker-modem that its types leave out.
     return new Dockerode(
-      through(new DialStdioAgent(env), { protocol: 'http', host: 'docker', port: PLAIN_PORT }),
+      Object.assign({ socketPath: '/the-agent-connects', protocol: 'http' as const }, { agent }),
     );
+  } finally {
+    if (host !== undefined) process.env.DOCKER_HOST = host;
   }
-  if (url?.protocol !== 'tcp:' && url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new TpError('TP_DOCKER_ENDPOINT', `Docker at ${host}: not an address of unix, tcp or ssh`, {
-      hint: 'export DOCKER_HOST=unix:///var/run/docker.sock\nor: docker context use NAME',
-    });
-  }
-  const at = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) };
-  if (!tls) return new Dockerode({ ...at, port: at.port || PLAIN_PORT, protocol: 'http' });
-  const { ca, cert, key, verify } = tls;
-  const agent = new HttpsAgent({ ca, cert, key, rejectUnauthorized: verify, keepAlive: true });
-  return new Dockerode(through(agent, { ...at, port: at.port || TLS_PORT, protocol: 'https' }));
 }
 
-/** The agent is an option of docker-modem that its types leave out. */
-const through = (agent: HttpAgent, options: Dockerode.DockerOptions): Dockerode.DockerOptions =>
-  Object.assign(options, { agent });
+/** Why Docker does not answer, in one line. */
+function reasonOf(error: unknown): string {
+  const { code, reason, message } = error as NodeJS.ErrnoException & { reason?: string };
+  // OpenSSL's own words are among numbers and names of its source files.
+  const words = (code?.startsWith('ERR_SSL_') && reason) || message;
+  return words.trim().replace(/\s+/g, ' ');
+}

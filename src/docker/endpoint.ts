@@ -35,9 +35,12 @@ export async function findEndpoint(env: NodeJS.ProcessEnv): Promise<DockerEndpoi
   const directory = env.DOCKER_CONFIG || join(homedir(), '.docker');
   if (env.DOCKER_HOST) {
     const { DOCKER_HOST: host, DOCKER_TLS_VERIFY: verify, DOCKER_TLS: plain } = env;
-    const tls =
-      verify || plain ? await tlsFiles(env.DOCKER_CERT_PATH || directory, Boolean(verify)) : undefined;
-    return { host, tls };
+    if (!verify && !plain) return { host, tls: undefined };
+    const place = env.DOCKER_CERT_PATH || directory;
+    const tls = await tlsFiles(place, Boolean(verify));
+    if (tls.ca) return { host, tls };
+    const ca = join(place, 'ca.pem');
+    throw new TpError('TP_DOCKER_CONFIG', `DOCKER_HOST by TLS: there is no ${ca}`, { hint: `ls -l ${ca}` });
   }
   const config = await readJson<{ currentContext?: string }>(join(directory, 'config.json'));
   const context = env.DOCKER_CONTEXT || config?.currentContext || 'default';

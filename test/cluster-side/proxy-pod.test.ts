@@ -50,9 +50,14 @@ function wait(what: 'running' | 'ready' = 'running', pendingLimitMs?: number) {
 }
 
 /** Says to all watches that the pod is like this now. */
-async function say(status: V1PodStatus, metadata: V1Pod['metadata'] = {}): Promise<void> {
+async function say(
+  status: V1PodStatus,
+  metadata: V1Pod['metadata'] = {},
+  imagePullSecrets: { name: string }[] = [],
+): Promise<void> {
   await until(() => watches.length > 0, 'a watch');
-  const pod: V1Pod = { metadata: { name: 'tp-1', uid: 'u', ...metadata }, status };
+  const spec = { containers: [], imagePullSecrets };
+  const pod: V1Pod = { metadata: { name: 'tp-1', uid: 'u', ...metadata }, spec, status };
   for (const watch of watches) watch.write(`${JSON.stringify({ type: 'MODIFIED', object: pod })}\n`);
 }
 
@@ -136,6 +141,22 @@ describe('the proxy’s pod', () => {
       assert.equal(error.code, 'TP_PROXY_PULL');
       assert.match(error.message, new RegExp(`${reason} in container app of tp-1: no such image`));
       assert.match(error.hint ?? '', /--proxy-image/);
+    });
+  }
+
+  for (const [secrets, said] of [
+    [[], /they have none/],
+    [['registry-login', 'other'], /they have registry-login, other/],
+  ] as const) {
+    it(`does not come without its image: the hint says that its pull secrets are ${secrets.join() || 'none'}`, async () => {
+      const { pod } = wait();
+      const status = { containerStatuses: [waiting('ErrImagePull', '401 Unauthorized')] };
+      await say(
+        status,
+        {},
+        secrets.map((name) => ({ name })),
+      );
+      assert.match((await failure(pod)).hint ?? '', said);
     });
   }
 

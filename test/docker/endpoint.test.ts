@@ -70,6 +70,13 @@ describe('the Docker daemon', () => {
     assert.equal((await find({ DOCKER_HOST, DOCKER_TLS: '1', DOCKER_CERT_PATH })).tls?.verify, false);
   });
 
+  it('by TLS without the certificate of who signed is refused, as by Docker itself', async () => {
+    const DOCKER_HOST = 'tcp://10.0.0.3:2376';
+    const DOCKER_CERT_PATH = join(directory, 'nowhere');
+    const without = find({ DOCKER_HOST, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH });
+    await assert.rejects(without, code('TP_DOCKER_CONFIG'));
+  });
+
   it('of a context that is not there is refused', async () => {
     await assert.rejects(find({ DOCKER_CONTEXT: 'nosuch' }), code('TP_DOCKER_CONTEXT'));
   });

@@ -4,6 +4,8 @@
 remote_network_up() {
   ip netns add $remote
   ip link add tpc-docker type veth peer name eth0 netns $remote
+  # Its IPv6 address would come two seconds later, when somebody may be comparing the host's network.
+  ip link set tpc-docker addrgenmode none
   ip addr add $remote_host_ip/30 dev tpc-docker
   ip link set tpc-docker up
   ip -n $remote link set lo up

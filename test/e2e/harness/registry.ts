@@ -24,13 +24,13 @@ export async function registryLogin(): Promise<AsyncDisposable & { env: { DOCKER
 }
 
 /** The manifest of a Secret with which pods may pull from the registry. */
-export async function pullSecret(name: string): Promise<string> {
+export async function pullSecret(name: string, namespace: string): Promise<string> {
   const { stdout } = await run(SCRIPT, ['registry-login'], { env: { ...process.env, DOCKER_CONFIG: '' } });
   const auth = Buffer.from(stdout.trim().replace(' ', ':')).toString('base64');
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name },
+    metadata: { name, namespace },
     type: 'kubernetes.io/dockerconfigjson',
     stringData: { '.dockerconfigjson': JSON.stringify({ auths: { [REGISTRY]: { auth } } }) },
   });

@@ -8,9 +8,9 @@ const SCRIPT = `${import.meta.dirname}/../../cluster/remote-docker`;
 /** A second dockerd that shares neither files nor network with the user: Docker Desktop's, or another machine's. */
 export interface RemoteDocker extends AsyncDisposable {
   /** What a client by TLS needs in its environment. */
-  readonly tls: Record<string, string>;
+  readonly tls: Record<'DOCKER_HOST' | 'DOCKER_TLS_VERIFY' | 'DOCKER_CERT_PATH', string>;
   /** What a client by ssh needs there: the PATH leads to an `ssh` that knows the keys. */
-  readonly ssh: Record<string, string>;
+  readonly ssh: Record<'DOCKER_HOST' | 'PATH', string>;
   /** The same as `tls`, as `docker context create NAME --docker` wants it. */
   readonly endpoint: string;
   /** Where published ports are, from the host. */

@@ -7,12 +7,13 @@ import { kubectlJson } from './cluster.ts';
 /** Everything that a session might leave behind, as text that can be compared. */
 
 const run = promisify(execFile);
-const lines = async (program: string, ...args: string[]): Promise<string[]> =>
-  (await run(program, args, { maxBuffer: 16 * 1024 * 1024 })).stdout
+const linesWith = async (env: NodeJS.ProcessEnv, program: string, ...args: string[]): Promise<string[]> =>
+  (await run(program, args, { maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...env } })).stdout
     .trimEnd()
     .split('\n')
     .filter(Boolean)
     .sort();
+const lines = (program: string, ...args: string[]) => linesWith({}, program, ...args);
 
 const CLUSTER_KINDS =
   'deployments,statefulsets,daemonsets,replicasets,pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,jobs,poddisruptionbudgets,horizontalpodautoscalers,networkpolicies';
@@ -41,12 +42,13 @@ export async function clusterObjects(): Promise<Record<string, unknown>> {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Docker's containers, volumes and networks. */
-export async function dockerObjects(): Promise<Record<string, string[]>> {
+/** Containers, volumes and networks of the host's Docker, or of the one that the variables name. */
+export async function dockerObjects(env: NodeJS.ProcessEnv = {}): Promise<Record<string, string[]>> {
+  const list = (...args: string[]) => linesWith(env, 'docker', ...args);
   return {
-    containers: await lines('docker', 'ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}}'),
-    volumes: await lines('docker', 'volume', 'ls', '-q'),
-    networks: await lines('docker', 'network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}}'),
+    containers: await list('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}}'),
+    volumes: await list('volume', 'ls', '-q'),
+    networks: await list('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}}'),
   };
 }
 
@@ -82,7 +84,7 @@ export async function hostTraces(): Promise<Record<string, string[]>> {
   return {
     files: directories.flatMap((path) => readdirSync(path).filter((name) => /^tp-[0-9a-f]{10}$/.test(name))),
     processes: (await lines('ps', '-eo', 'args')).filter((line) =>
-      /tp\.mjs|\/opt\/tp\/|docker start --attach/.test(line),
+      /tp\.mjs|\/opt\/tp\/|docker start --attach|docker system dial-stdio/.test(line),
     ),
   };
 }
