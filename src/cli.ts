@@ -8,7 +8,9 @@ import {
   DOCKER_RUN_FLAGS,
   type DockerRunFlags,
   flagNames,
+  UP_FLAGS,
 } from './flags.ts';
+import { HOLD_COMMAND } from './held-process.ts';
 
 /** Every command once. What a command needs is loaded when it runs, so that help is quick. */
 
@@ -95,12 +97,63 @@ function mainCommand(): Command {
     .option('--all', 'also the running ones of this user and machine')
     .action(leave);
   for (const option of CLUSTER_FLAGS) leaving.addOption(option);
+  const holding = program
+    .command('up <workload...>')
+    .usage('[FLAGS] WORKLOAD... [-- DOCKER-FLAGS]')
+    .description('hold sessions in the background, for docker run, Compose and IDEs to join')
+    .action(up);
+  for (const option of UP_FLAGS) holding.addOption(option);
+  const ending = program
+    .command('down [name...]')
+    .description('end sessions that are held in the background: the named ones, or all of this user')
+    .action(down);
+  const status = program.command('status').description('list sessions').action(showStatus);
+  for (const option of CLUSTER_FLAGS) {
+    ending.addOption(option);
+    status.addOption(option);
+  }
   program
     .command('completion')
     .description('print the script that completes command lines of tp in a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(completion);
   return program;
+}
+
+async function up(workloads: string[], _flags: DockerRunFlags, command: Command): Promise<void> {
+  const [{ upCommand }, { Progress }, { Interrupts }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./up-command.ts'),
+    import('./progress.ts'),
+    import('./interrupts.ts'),
+    import('./config-file.ts'),
+  ]);
+  const flagsOfFile = applySettings(command, readConfigFile(process.cwd()));
+  // Words behind `--` are Docker's; commander counts them among the arguments.
+  const at = process.argv.indexOf('--');
+  const dockerFlags = at < 0 ? [] : process.argv.slice(at + 1);
+  const named = workloads.slice(0, workloads.length - dockerFlags.length);
+  const { signal } = new Interrupts(() => {});
+  await upCommand(named, command.opts(), [...flagsOfFile, ...dockerFlags], new Progress(), signal);
+}
+
+async function down(names: string[], _flags: ClusterFlags, command: Command): Promise<void> {
+  const [{ downCommand }, { Progress }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./down-command.ts'),
+    import('./progress.ts'),
+    import('./config-file.ts'),
+  ]);
+  applySettings(command, readConfigFile(process.cwd()));
+  await downCommand(names, command.opts(), new Progress());
+}
+
+async function showStatus(_flags: ClusterFlags, command: Command): Promise<void> {
+  const [{ statusCommand }, { Progress }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./status-command.ts'),
+    import('./progress.ts'),
+    import('./config-file.ts'),
+  ]);
+  applySettings(command, readConfigFile(process.cwd()));
+  await statusCommand(command.opts(), new Progress());
 }
 
 async function completion(shell: string): Promise<void> {
@@ -128,6 +181,7 @@ async function main(args: string[]): Promise<number> {
     await printCompletions(program, args.slice(1));
     return 0;
   }
+  if (command === HOLD_COMMAND) return await (await import('./held-process.ts')).runHeld();
   const { refuseForeignCommand } = await import('./foreign-flags.ts');
   refuseForeignCommand(command);
   await program.parseAsync(args, { from: 'user' });

@@ -168,6 +168,10 @@ const GROUPS = {
       means: 'another session holds the Service',
       fix: '`tp leave SESSION`, after asking whose it is; or `--no-inbound`',
     },
+    TP_NAME_TAKEN: {
+      means: 'a session of this name is held already, or a container of the user is called so',
+      fix: '`tp status`; `tp down NAME`',
+    },
     TP_NO_SESSION: {
       means: '`tp leave` names a session that is not here',
       fix: 'one of those listed; `-n NAMESPACE`',

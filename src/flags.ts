@@ -63,6 +63,14 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
 ];
 
+/** Flags that choose what a command does with the session itself. */
+const OF_DOCKER_RUN: ReadonlySet<string> = new Set(['--workload', '--no-workload', '--dry-run', '--output']);
+
+/** Flags of `tp up`, whose workloads are arguments. */
+export const UP_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
+  ({ long }) => !OF_DOCKER_RUN.has(long ?? ''),
+);
+
 /** The flags' names as they are written, with whether each takes a value. */
 export function flagNames(options: readonly Option[]): Map<string, boolean> {
   const names = new Map<string, boolean>();

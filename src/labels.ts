@@ -12,6 +12,9 @@ export const OWNER = 'tp/owner';
 export const CONTEXT = 'tp/context';
 export const NAMESPACE = 'tp/namespace';
 
+/** The name under which others join a held session. */
+export const HELD = 'tp/held';
+
 /** Which Service a session's objects stand for, for lists. */
 export const WORKLOAD = 'tp/workload';
 

@@ -1,5 +1,5 @@
-import { connectCluster } from './cluster/client.ts';
-import { connectDocker } from './docker/connect.ts';
+import { type Cluster, connectCluster } from './cluster/client.ts';
+import { connectDocker, type Docker } from './docker/connect.ts';
 import { TpError } from './errors.ts';
 import type { ClusterFlags } from './flags.ts';
 import { mayLive, ownOwner } from './labels.ts';
@@ -31,6 +31,17 @@ export async function leaveCommand(
     const ours = owner === undefined || owner.machine === own.machine;
     return ours && (!mayLive(owner) || (flags.all === true && owner?.user === own.user));
   });
+  await leaveAll(chosen, docker, cluster, progress);
+}
+
+/** Ends and undoes sessions, one after the other; goes on after a failure. Throws the first one. */
+export async function leaveAll(
+  chosen: readonly Remains[],
+  docker: Docker,
+  cluster: Cluster,
+  progress: Progress,
+): Promise<void> {
+  const own = ownOwner();
   const undone: string[] = [];
   const failures: unknown[] = [];
   for (const remains of chosen) {

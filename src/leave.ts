@@ -3,13 +3,27 @@ import { deleteObjects, giveBackServices, listSessions } from './cluster/objects
 import type { Docker } from './docker/connect.ts';
 import { removeLinkDirectory } from './docker/link-directory.ts';
 import { removeSession, sessionContainers } from './docker/session-containers.ts';
-import { CONTEXT, mayLive, NAMESPACE, OWNER, type Owner, ownOwner, readOwner } from './labels.ts';
+import { removeHeldFiles } from './held-files.ts';
+import {
+  CONTEXT,
+  HELD,
+  mayLive,
+  NAMESPACE,
+  OWNER,
+  type Owner,
+  ownOwner,
+  readOwner,
+  WORKLOAD,
+} from './labels.ts';
 import type { Progress } from './progress.ts';
 
 /** What is left of a session, in Docker, in the cluster, or in both. */
 export interface Remains {
   session: string;
   owner: Owner | undefined;
+  /** The name under which others join it, if it is held for them. */
+  held: string | undefined;
+  workload: string | undefined;
   /** Where its objects are, if Docker's labels say so; else the namespace at hand. */
   place: { context: string; namespace: string };
 }
@@ -21,11 +35,14 @@ export async function findSessions(docker: Docker, cluster: Cluster): Promise<Re
   const remains = new Map<string, Remains>();
   for (const [session, labels] of containers) {
     const place = { context: labels[CONTEXT] ?? context, namespace: labels[NAMESPACE] ?? namespace };
-    remains.set(session, { session, owner: readOwner(labels[OWNER]), place });
+    const { [HELD]: held, [WORKLOAD]: workload } = labels;
+    remains.set(session, { session, owner: readOwner(labels[OWNER]), held, workload, place });
   }
   for (const [session, annotations] of objects) {
-    const owner = readOwner(annotations[OWNER]) ?? remains.get(session)?.owner;
-    remains.set(session, { session, owner, place: { context, namespace } });
+    const known = remains.get(session);
+    const owner = readOwner(annotations[OWNER]) ?? known?.owner;
+    const workload = annotations[WORKLOAD] ?? known?.workload;
+    remains.set(session, { session, owner, held: known?.held, workload, place: { context, namespace } });
   }
   return [...remains.values()];
 }
@@ -41,6 +58,7 @@ export async function leaveSession(docker: Docker, cluster: Cluster, remains: Re
   await giveBackServices(there, session);
   await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);
+  if (remains.held !== undefined) removeHeldFiles(remains.held);
 }
 
 /** Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. */

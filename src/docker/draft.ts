@@ -54,6 +54,20 @@ export async function draftContainer(
   }
 }
 
+/** The draft of a container that nobody asked anything of but its name. */
+export const emptyDraft = (name: string): Draft => ({
+  image: '',
+  imageEnvironment: [],
+  platform: undefined,
+  inspect: {
+    Id: '',
+    Name: `/${name}`,
+    Config: {},
+    HostConfig: { NetworkMode: 'default' },
+    NetworkSettings: { Networks: {} },
+  } as unknown as Dockerode.ContainerInspectInfo,
+});
+
 async function refusal(docker: Dockerode, image: string): Promise<TpError> {
   if (await imageExists(docker, image)) {
     return new TpError('TP_DOCKER_CREATE', 'Docker refused the command line, for the reason above', {

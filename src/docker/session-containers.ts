@@ -19,3 +19,14 @@ export async function removeSession(docker: Dockerode, session: string): Promise
     await removeContainer(docker.getContainer(Id));
   }
 }
+
+/** Whether a container has this name. */
+export async function containerExists(docker: Dockerode, name: string): Promise<boolean> {
+  try {
+    await docker.getContainer(name).inspect();
+    return true;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return false;
+    throw error;
+  }
+}

@@ -82,7 +82,9 @@ export async function hostNetwork(): Promise<Record<string, string[]>> {
 export async function hostTraces(): Promise<Record<string, string[]>> {
   const directories = [tmpdir(), process.env.XDG_RUNTIME_DIR].filter((path) => path !== undefined);
   return {
-    files: directories.flatMap((path) => readdirSync(path).filter((name) => /^tp-[0-9a-f]{10}$/.test(name))),
+    files: directories.flatMap((path) =>
+      readdirSync(path).filter((name) => /^tp-(?!e2e-)[\w.-]+$/.test(name)),
+    ),
     processes: (await lines('ps', '-eo', 'args')).filter((line) =>
       /tp\.mjs|\/opt\/tp\/|docker start --attach|docker system dial-stdio/.test(line),
     ),

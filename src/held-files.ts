@@ -1,0 +1,48 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * What a held session keeps on the host, for those who join it and for whoever wants to know what it does. In the user's
+ * runtime directory, which does not outlive a reboot; mode 0600, and gone with the session.
+ */
+export interface HeldFiles {
+  directory: string;
+  /** The pod's environment, for `--env-file` and for Compose. */
+  environment: string;
+  /** What the session said. It stays where the session was lost, until the next of its name. */
+  log: string;
+}
+
+const RUNTIME = () => process.env.XDG_RUNTIME_DIR || tmpdir();
+
+export function heldFiles(name: string): HeldFiles {
+  const directory = join(RUNTIME(), name);
+  return { directory, environment: join(directory, 'environment'), log: join(RUNTIME(), `${name}.log`) };
+}
+
+/** Makes the directory anew, its user's alone. Throws where another user's is in the way. */
+export function makeHeldDirectory(name: string): HeldFiles {
+  const files = heldFiles(name);
+  removeHeldDirectory(name);
+  mkdirSync(files.directory, { mode: 0o700 }); // not recursive: one that is there still is not ours
+  return files;
+}
+
+export function removeHeldDirectory(name: string): void {
+  rmSync(heldFiles(name).directory, { recursive: true, force: true });
+}
+
+/** The directory, and what the session said. */
+export function removeHeldFiles(name: string): void {
+  removeHeldDirectory(name);
+  rmSync(heldFiles(name).log, { force: true });
+}
+
+/** Writes the variables as `docker run --env-file` reads them; those with several lines are left out and returned. */
+export function writeEnvironment(path: string, environment: Readonly<Record<string, string>>): string[] {
+  const entries = Object.entries(environment);
+  const single = entries.filter(([, value]) => !value.includes('\n'));
+  writeFileSync(path, single.map(([name, value]) => `${name}=${value}\n`).join(''), { mode: 0o600 });
+  return entries.filter(([, value]) => value.includes('\n')).map(([name]) => name);
+}
