@@ -41,8 +41,7 @@ export async function holdSession(
 ): Promise<never> {
   const { own, name } = request;
   const prepared = await prepareSession(asSession(request), progress, interrupts.signal);
-  const { docker, labels, session, plan } = prepared;
-  await refuseTaken(docker, name);
+  const { labels, session, plan } = prepared;
   labels[HELD] = name;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => removeHeldDirectory(name));
@@ -61,6 +60,7 @@ const asSession = ({ own, name, dockerFlags }: HoldRequest): SessionRequest => (
   own,
   image: '',
   async draft(docker, labels, signal): Promise<Draft> {
+    await refuseTaken(docker, name);
     if (dockerFlags.length === 0) return emptyDraft(name);
     const { networkImage: named } = own;
     const image = await ensureNetworkImage({ docker, host: '', named, onStep: () => {} });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { callService, kubectl } from './harness/cluster.ts';
+import { callService } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
@@ -84,9 +84,13 @@ describe('tp up', () => {
   test('kill -9 of the process that holds it, and the next command leaves nothing', async () => {
     const before = await snapshot();
     await up('--no-inbound', WORKLOAD);
-    const objects = await kubectl('get', 'deployments', '-l', 'tp/session', '-o', 'json');
-    const [{ metadata }] = JSON.parse(objects).items;
-    const { pid } = JSON.parse(metadata.annotations['tp/owner']) as { pid: number };
+    const owner = await docker(
+      'inspect',
+      'tp-servicename',
+      '--format',
+      '{{index .Config.Labels "tp/owner"}}',
+    );
+    const { pid } = JSON.parse(owner) as { pid: number };
     process.kill(pid, 'SIGKILL');
     const next = new Tp(['docker-run', '--no-inbound', 'examplecom/servicename', 'true']);
     assert.equal(await next.exited, 0, next.stderr);
