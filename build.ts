@@ -113,7 +113,8 @@ await Promise.all([
     outExtension: { '.js': '.mjs' },
     chunkNames: 'tp-[name]-[hash]',
     banner: {
-      js: `#!/usr/bin/env node
+      // Without `--` Node takes some of the container's words, such as --env-file, for its own (nodejs/node#54232).
+      js: `#!/usr/bin/env -S node --
 ${COMMONJS}`,
     },
     plugins: [lazily],
@@ -139,6 +140,7 @@ ${COMMONJS}`,
 ]);
 
 cpSync('images/network/Dockerfile', 'dist/network/Dockerfile');
+cpSync('src/completion/scripts', 'dist/completion', { recursive: true });
 // Only what koffi needs at run time, of the platform that the image has.
 const koffi = 'dist/network/node_modules/koffi';
 mkdirSync(`${koffi}/src/koffi/src`, { recursive: true });

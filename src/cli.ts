@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { OWN_FAILURE } from './error-codes.ts';
 import { describeError, Interrupted, TpError } from './errors.ts';
@@ -60,6 +60,7 @@ async function dockerRun(args: string[]): Promise<number> {
 
 function dockerRunCommand(): Command {
   const command = new Command('docker-run')
+    .helpOption('--help', 'show this help') // -h is Docker's: the hostname
     .usage('[FLAGS] IMAGE [COMMAND] [ARG...]')
     .description("run an image as if it were its service's pod; FLAGS are these, and all of docker run");
   for (const option of DOCKER_RUN_FLAGS) command.addOption(option);
@@ -94,7 +95,17 @@ function mainCommand(): Command {
     .option('--all', 'also the running ones of this user and machine')
     .action(leave);
   for (const option of CLUSTER_FLAGS) leaving.addOption(option);
+  program
+    .command('completion')
+    .description('print the script that completes command lines of tp in a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(completion);
   return program;
+}
+
+async function completion(shell: string): Promise<void> {
+  const { scriptFor } = await import('./completion/script.ts');
+  process.stdout.write(scriptFor(shell));
 }
 
 async function main(args: string[]): Promise<number> {
@@ -109,6 +120,12 @@ async function main(args: string[]): Promise<number> {
   const program = mainCommand();
   if (command === undefined) {
     program.outputHelp();
+    return 0;
+  }
+  // Hidden: the scripts call it at every Tab, with words that are not ours to parse.
+  if (command === '__complete') {
+    const { printCompletions } = await import('./completion/complete.ts');
+    await printCompletions(program, args.slice(1));
     return 0;
   }
   const { refuseForeignCommand } = await import('./foreign-flags.ts');

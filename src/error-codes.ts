@@ -100,12 +100,18 @@ const GROUPS = {
   },
   'The cluster': {
     TP_NO_CLUSTER: {
-      means: 'the kubeconfig names no cluster',
+      means: 'there is no kubeconfig, or its context names no cluster',
       fix: '`export KUBECONFIG=FILE`, `kubectl config use-context NAME`',
     },
-    TP_KUBECONFIG: { means: 'the kubeconfig cannot be read', fix: 'repair the file that is named' },
+    TP_KUBECONFIG: {
+      means: 'the kubeconfig cannot be read, or names a file, a proxy or a server that cannot be used',
+      fix: 'repair what is named',
+    },
     TP_NO_CONTEXT: { means: 'the kubeconfig has no such context', fix: 'one of those listed' },
-    TP_CLUSTER_UNREACHABLE: { means: 'the API server does not answer', fix: '`kubectl cluster-info`; VPN?' },
+    TP_CLUSTER_UNREACHABLE: {
+      means: 'the API server does not answer, or the proxy to it that the line names',
+      fix: '`kubectl cluster-info`; VPN? `NO_PROXY`?',
+    },
     TP_LOGIN_EXPIRED: {
       means: 'the cluster does not take this login any more',
       fix: 'log in again as for kubectl',
@@ -119,8 +125,9 @@ const GROUPS = {
       fix: 'what they say',
     },
     TP_LOGIN_PLUGIN: {
-      means: "the kubeconfig's login plugin cannot be run, or failed; its own words are shown",
-      fix: 'run the command that the line names by hand',
+      means:
+        'the command that the kubeconfig names to log in fails, is missing, or needs a terminal; its own words are above the line',
+      fix: 'what it says, or `kubectl auth whoami`, which asks the same command; see [cluster-access.md](cluster-access.md)',
     },
   },
   'Finding the workload': {

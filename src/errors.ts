@@ -33,6 +33,12 @@ const isRefusalOfDocker = (
 
 /** What to print for an error: one line and the hint where it is expected, the stack where it is a bug. */
 export function describeError(error: unknown): string {
+  // First, for a Node that is too old has no SuppressedError.
+  if (error instanceof TpError) {
+    const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
+    // One line, whatever a parser or a server has said.
+    return `tp: ${error.message.replace(/\s*\n\s*/g, ' ').trim()} [${error.code}]${hint}`;
+  }
   if (error instanceof SuppressedError) {
     // What failed first, then what failed while that was cleaned up after.
     const both: unknown[] = [error.suppressed, error.error];
@@ -40,10 +46,6 @@ export function describeError(error: unknown): string {
       .filter((each) => !(each instanceof Interrupted))
       .map(describeError)
       .join('\n');
-  }
-  if (error instanceof TpError) {
-    const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
-    return `tp: ${error.message} [${error.code}]${hint}`;
   }
   if (isRefusalOfDocker(error))
     return `tp: Docker refuses: ${error.json?.message ?? error.message} [${DOCKER_REFUSED}]`;

@@ -1,9 +1,10 @@
 import { Option } from 'commander';
 
-/** Where in which cluster a command works. */
+/** Which cluster and namespace, as kubectl is told. */
 export interface ClusterFlags {
   namespace?: string;
   context?: string;
+  kubeconfig?: string;
 }
 
 /** tp's own flags, declared once: the parser, the split of the `docker run` line, help and completion use this. */
@@ -33,6 +34,7 @@ const list = (flags: string, description: string) =>
 export const CLUSTER_FLAGS: readonly Option[] = [
   new Option('-n, --namespace <name>', "the namespace (the context's own)"),
   new Option('--context <name>', 'the kubeconfig context (the current one)'),
+  new Option('--kubeconfig <file>', 'the kubeconfig (the files of KUBECONFIG, or ~/.kube/config)'),
 ];
 
 export const DOCKER_RUN_FLAGS: readonly Option[] = [

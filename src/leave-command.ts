@@ -17,7 +17,7 @@ export async function leaveCommand(
   progress: Progress,
 ): Promise<void> {
   const { docker } = await connectDocker();
-  const cluster = connectCluster(flags);
+  const cluster = connectCluster({ ...flags, terminal: progress });
   const all = await findSessions(docker, cluster);
   const own = ownOwner();
   for (const session of named) {

@@ -37,7 +37,7 @@ const GRACE_SECONDS = 3;
 export async function leaveSession(docker: Docker, cluster: Cluster, remains: Remains): Promise<void> {
   const { session, place } = remains;
   const here = place.context === cluster.context && place.namespace === cluster.namespace;
-  const there = here ? cluster : connectCluster(place);
+  const there = here ? cluster : connectCluster({ ...cluster.options, ...place });
   await giveBackServices(there, session);
   await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);

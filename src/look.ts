@@ -5,11 +5,10 @@ import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight
 import { findServices, type ServiceView } from './cluster/services.ts';
 import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
 import type { Docker } from './docker/connect.ts';
-import { checkDraft, type Draft, draftContainer } from './docker/draft.ts';
+import type { Draft } from './docker/draft.ts';
 import { type PushedImage, planPush } from './docker/push-image.ts';
-import { clientFlags } from './docker/user-container.ts';
-import type { DockerRunRequest } from './session.ts';
-import { together } from './together.ts';
+import type { SessionRequest } from './prepare-session.ts';
+import { orAborted, together } from './together.ts';
 
 /** What is there, before anything is changed. */
 export interface Findings {
@@ -26,23 +25,14 @@ export interface Findings {
 export async function look(
   docker: Docker,
   cluster: Cluster,
-  request: DockerRunRequest,
+  request: SessionRequest,
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Findings> {
   const [draft, rest, pushed] = await together<[Draft, ClusterFindings, PushedImage | undefined]>(
     signal,
-    async (either) => {
-      const run = {
-        flags: clientFlags(request.flags).create,
-        image: request.image,
-        command: request.command,
-      };
-      const found = await draftContainer(docker, run, labels, either);
-      checkDraft(found);
-      return found;
-    },
-    async () => await lookAtCluster(cluster, request),
+    (either) => request.draft(docker, labels, either),
+    (either) => orAborted(lookAtCluster(cluster, request), either),
     async () => {
       const { pushProxyImage, proxyImage = NODE_IMAGE } = request.own;
       return pushProxyImage
@@ -55,7 +45,7 @@ export async function look(
 
 type ClusterFindings = Omit<Findings, 'draft' | 'pushed'>;
 
-async function lookAtCluster(cluster: Cluster, request: DockerRunRequest): Promise<ClusterFindings> {
+async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise<ClusterFindings> {
   const { image, own } = request;
   const rights = checkRights(cluster);
   rights.catch(() => {}); // awaited below; a missing workload is the better error

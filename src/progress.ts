@@ -1,4 +1,8 @@
+import { isatty } from 'node:tty';
+
 /** What tp says while it works: to stderr, as stdout belongs to the user's container. */
+
+const STDIN = 0;
 
 /** How often a step that waits is drawn again on a terminal (ms). */
 const REDRAW_MS = 100;
@@ -14,9 +18,17 @@ export class Progress {
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
   #silent = false;
+  #lent = 0;
+  readonly #inputIsTerminal: boolean;
+  #inputIsTaken = false;
   #newline = '\n';
 
-  constructor(out: NodeJS.WriteStream = process.stderr, env: NodeJS.ProcessEnv = process.env) {
+  constructor(
+    out: NodeJS.WriteStream = process.stderr,
+    env: NodeJS.ProcessEnv = process.env,
+    inputIsTerminal = isatty(STDIN),
+  ) {
+    this.#inputIsTerminal = inputIsTerminal;
     this.#out = out;
     this.#terminal = out.isTTY === true && env.TERM !== 'dumb';
     this.#colour = this.#terminal && !env.NO_COLOR;
@@ -59,18 +71,37 @@ export class Progress {
 
   /**
    * The user's container owns the terminal from now on: only whole lines are written, nothing is redrawn.
-   * `raw` is whether it has put the terminal into raw mode, where a line needs its carriage return.
+   * `raw` is whether it has put the terminal into raw mode, where a line needs its carriage return; `input` whether it
+   * reads from it.
    */
-  yieldTerminal(raw: boolean): void {
+  yieldTerminal({ raw, input }: { raw: boolean; input: boolean }): void {
     this.#erase();
     this.#silent = true;
+    this.#inputIsTaken = input;
     if (raw && this.#out.isTTY) this.#newline = '\r\n';
   }
 
   /** The container has ended: the terminal is ours again. */
   takeTerminal(): void {
     this.#silent = false;
+    this.#inputIsTaken = false;
     this.#newline = '\n';
+  }
+
+  /** Whether stdin is a terminal that the container does not read from now. */
+  get inputIsFree(): boolean {
+    return this.#inputIsTerminal && !this.#inputIsTaken;
+  }
+
+  /** Draws nothing while `work` has the terminal: a login plugin's question would be erased. */
+  async lend<T>(work: () => Promise<T>): Promise<T> {
+    this.#erase();
+    this.#lent++;
+    try {
+      return await work();
+    } finally {
+      this.#lent--;
+    }
   }
 
   #close(name: string): void {
@@ -87,7 +118,7 @@ export class Progress {
   }
 
   #draw(): void {
-    if (!this.#terminal || this.#silent) return;
+    if (!this.#terminal || this.#silent || this.#lent > 0) return;
     const width = this.#out.columns || 80;
     for (const [name, { since, detail }] of this.#open) {
       const waited = seconds(performance.now() - since);

@@ -62,16 +62,19 @@ export class Reporter {
   #ready(service: ServiceView | undefined, published: readonly string[]): void {
     if (this.#announced) return;
     this.#announced = true;
-    const { context, namespace } = this.#cluster;
+    const { context, namespace, options } = this.#cluster;
     this.#progress.say(`ready: context ${context}, namespace ${namespace}, session ${this.#plan.session}`);
     for (const line of published) this.#progress.say(`published: ${line}`);
     const port = service?.ports[0]?.port;
     if (service && port) {
       const get = `fetch("http://${service.name}:${port}/").then(r=>r.text()).then(console.log)`;
       const pod = `deploy/${this.#plan.objects.deployment.metadata?.name}`;
+      const kubectl = ['kubectl', ...(options.kubeconfig ? ['--kubeconfig', options.kubeconfig] : [])].join(
+        ' ',
+      );
       this.#progress.say('call it from inside the cluster:');
       this.#progress.say(
-        `  kubectl --context ${context} -n ${namespace} exec ${pod} -c ${this.#plan.container} -- node -e '${get}'`,
+        `  ${kubectl} --context ${context} -n ${namespace} exec ${pod} -c ${this.#plan.container} -- node -e '${get}'`,
       );
     }
     this.#progress.say("Ctrl-C ends it, as does the container's exit; everything is put back then");

@@ -4,17 +4,23 @@ import {
   AuthorizationV1Api,
   AutoscalingV2Api,
   CoreV1Api,
-  KubeConfig,
   PolicyV1Api,
 } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
+import { ApiClient } from './api-client.ts';
+import { type Access, chooseAccess } from './context.ts';
+import { ExecLogin, type Terminal } from './exec-login.ts';
+import { readKubeconfig } from './kubeconfig.ts';
+import { type Login, TokenFile } from './login.ts';
 import { admissionRefusal } from './refusal.ts';
 
 /** A namespace of a cluster, with the credentials to work in it. */
 export interface Cluster {
-  config: KubeConfig;
+  api: ApiClient;
   context: string;
   namespace: string;
+  /** What it was asked for with, to reach another context in the same way. */
+  options: ClusterOptions;
   core: CoreV1Api;
   apps: AppsV1Api;
   policy: PolicyV1Api;
@@ -23,47 +29,49 @@ export interface Cluster {
 }
 
 export interface ClusterOptions {
+  kubeconfig?: string | undefined;
   context?: string | undefined;
   namespace?: string | undefined;
+  /** For login plugins that ask their person something. */
+  terminal: Terminal;
 }
 
-/** Reads the kubeconfig as kubectl does. Throws TpError where it names no cluster or not this context. */
-export function connectCluster({ context, namespace }: ClusterOptions): Cluster {
-  const config = new KubeConfig();
-  try {
-    config.loadFromDefault();
-  } catch (cause) {
-    throw new TpError('TP_KUBECONFIG', `the kubeconfig cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  if (context !== undefined) {
-    const known = config.getContexts().map(({ name }) => name);
-    if (!known.includes(context)) {
-      throw new TpError('TP_NO_CONTEXT', `the kubeconfig has no context "${context}"`, {
-        hint: known.map((name) => `--context ${name}`).join('\n') || 'kubectl config get-contexts',
-      });
-    }
-    config.setCurrentContext(context);
-  }
-  // Without any configuration the client library makes up a server on localhost, as old kubectl did.
-  const server = config.getCurrentCluster()?.server;
-  if (!server || server === 'http://localhost:8080') {
-    throw new TpError('TP_NO_CLUSTER', 'no cluster is configured', {
-      hint: 'kubectl config get-contexts; kubectl config use-context NAME\nor: export KUBECONFIG=FILE',
-    });
-  }
-  const current = config.getContextObject(config.getCurrentContext());
+/**
+ * Reads the kubeconfig and the environment as kubectl does; the cluster is not asked anything yet. Throws TpError where
+ * they name no cluster, not this context, or what cannot be used.
+ */
+export function connectCluster(options: ClusterOptions): Cluster {
+  return clusterOf(accessTo(options), options);
+}
+
+/** How the cluster would be reached. Throws TpError as `connectCluster` does. */
+export const accessTo = (options: Omit<ClusterOptions, 'terminal'>): Access =>
+  chooseAccess(readKubeconfig(options.kubeconfig, process.env), options, process.env);
+
+/** The cluster that is reached so. Throws TpError for an access that cannot be used. */
+export function clusterOf(access: Access, options: ClusterOptions): Cluster {
+  const { context, namespace } = access;
+  const api = new ApiClient(access, changingLogin(access, options.terminal));
+  const { configuration } = api;
   return {
-    config,
-    context: config.getCurrentContext(),
-    namespace: namespace ?? current?.namespace ?? 'default',
-    core: config.makeApiClient(CoreV1Api),
-    apps: config.makeApiClient(AppsV1Api),
-    policy: config.makeApiClient(PolicyV1Api),
-    autoscaling: config.makeApiClient(AutoscalingV2Api),
-    authorization: config.makeApiClient(AuthorizationV1Api),
+    api,
+    context,
+    namespace,
+    options,
+    core: new CoreV1Api(configuration),
+    apps: new AppsV1Api(configuration),
+    policy: new PolicyV1Api(configuration),
+    autoscaling: new AutoscalingV2Api(configuration),
+    authorization: new AuthorizationV1Api(configuration),
   };
+}
+
+/** The login that may change while tp runs. A fixed one beside a plugin goes before it. */
+function changingLogin({ user, cluster }: Access, terminal: Terminal): Login | undefined {
+  if (user.tokenFile) return new TokenFile(user.tokenFile);
+  const certificate = user['client-certificate'] || user['client-certificate-data'];
+  if (!user.exec || user.token || user.username || certificate) return undefined;
+  return new ExecLogin(user.exec, cluster, terminal);
 }
 
 /** The HTTP status of an error of the Kubernetes API; undefined for every other error. */
@@ -92,6 +100,8 @@ export async function ask<T>(what: string, request: Promise<T>): Promise<T> {
   }
 }
 
+export const LOGIN_HINT = 'log in again as for kubectl, then: kubectl auth whoami';
+
 function explain(what: string, cause: unknown): Error {
   if (cause instanceof TpError) return cause;
   const status = statusOf(cause);
@@ -99,7 +109,7 @@ function explain(what: string, cause: unknown): Error {
   if (status === 401) {
     return new TpError('TP_LOGIN_EXPIRED', `${what}: the cluster does not accept this login any more`, {
       cause,
-      hint: 'log in again as for kubectl, then: kubectl auth whoami',
+      hint: LOGIN_HINT,
     });
   }
   const admission = status === undefined ? undefined : admissionRefusal(what, message, cause);

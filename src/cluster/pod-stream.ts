@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import type { RequestOptions } from 'node:https';
 import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { TpError } from '../errors.ts';
-import type { Cluster } from './client.ts';
+import type { ApiClient } from './api-client.ts';
+import { type Cluster, LOGIN_HINT } from './client.ts';
 
 /**
  * A stream to a port of a pod, through the API server: the port-forward of Kubernetes over a WebSocket with the
@@ -18,7 +20,7 @@ const DATA_PREFIX = Buffer.from([DATA_CHANNEL]);
 const SEND_BUFFER_BYTES = 256 * 1024;
 const RECEIVE_BUFFER_BYTES = 256 * 1024;
 
-/** The handshake may take this long (ms): a login plugin may have to ask its server. */
+/** The handshake may take this long (ms): the node has to answer too. */
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 
 class PodStream extends Duplex {
@@ -87,23 +89,33 @@ export async function openPodStream(
   port: number,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { config, namespace } = cluster;
-  const server = config.getCurrentCluster()?.server ?? '';
+  const { api, namespace } = cluster;
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`;
-  const options: WebSocket.ClientOptions = {
+  const url = `${api.server.replace(/^http/, 'ws')}${path}`;
+  const { options, refused } = await api.authorize();
+  try {
+    return await dial(api, url, options, signal);
+  } catch (error) {
+    if (!(error instanceof TpError) || error.code !== 'TP_LOGIN_EXPIRED' || !refused()) throw error;
+    return await dial(api, url, (await api.authorize()).options, signal);
+  }
+}
+
+async function dial(
+  api: ApiClient,
+  url: string,
+  authorized: RequestOptions,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const socket = new WebSocket(url, [SUBPROTOCOL], {
+    ...(authorized as WebSocket.ClientOptions),
     perMessageDeflate: false,
     skipUTF8Validation: true,
     // Masking protects caches of intermediaries from scripts in browsers; TLS leaves none. Zeros cost nothing.
     generateMask: (mask) => mask.fill(0),
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: 16 * 1024 * 1024,
-  };
-  await config.applyToHTTPSOptions(options);
-  const socket = new WebSocket(
-    `${server.replace(/^http/, 'ws').replace(/\/$/, '')}${path}`,
-    [SUBPROTOCOL],
-    options,
-  );
+  });
   // From the start: the first messages may come together with the answer to the handshake.
   const stream = new PodStream(socket);
   stream.on('error', () => {}); // told by the handshake below, and later by the stream's user
@@ -122,15 +134,19 @@ export async function openPodStream(
     stream.destroy();
     signal.throwIfAborted();
     if (cause instanceof TpError) throw cause;
-    throw new TpError('TP_PORT_FORWARD', `no connection to the proxy's pod: ${(cause as Error).message}`, {
-      cause,
-    });
+    const { message } = api.explained(cause as Error);
+    throw new TpError('TP_PORT_FORWARD', `no connection to the proxy's pod: ${message}`, { cause });
   }
   return stream;
 }
 
 function refusal(status: number, text: string): TpError {
   const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1]?.replaceAll('\\"', '"') ?? `HTTP ${status}`;
+  if (status === 401) {
+    return new TpError('TP_LOGIN_EXPIRED', `forwarding a port to the proxy's pod: ${message}`, {
+      hint: LOGIN_HINT,
+    });
+  }
   if (status !== 403)
     return new TpError('TP_PORT_FORWARD', `the API server refuses to forward a port: ${message}`);
   return new TpError('TP_FORBIDDEN', `forwarding a port to the proxy's pod: ${message}`, {

@@ -1,8 +1,9 @@
-import { ApiException, type V1Pod, Watch } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
-import { ask, type Cluster } from './client.ts';
+import { ask, type Cluster, statusOf } from './client.ts';
 import { admissionRefusal } from './refusal.ts';
+import { watch } from './watch.ts';
 
 /** Reasons of a waiting container that do not go away by themselves. */
 const HOPELESS = new Set([
@@ -57,10 +58,10 @@ export interface PodWait {
 export async function waitForProxyPod(wait: PodWait): Promise<ProxyPod> {
   const { cluster, session, progress, signal, pendingLimitMs = PENDING_LIMIT_MS } = wait;
   const { waitingFor, named } = progress;
-  const { config, namespace } = cluster;
+  const { api, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const path = `/api/v1/namespaces/${namespace}/pods`;
-  let cancelWatch = () => {};
+  const ended = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let pending: NodeJS.Timeout | undefined;
   try {
@@ -78,41 +79,35 @@ export async function waitForProxyPod(wait: PodWait): Promise<ProxyPod> {
       }, pendingLimitMs);
       let seen = false;
       waitingFor('the pod to be made');
-      const watch = async () => {
-        const controller = await new Watch(config).watch(
-          path,
-          { labelSelector },
-          (_phase, pod: V1Pod) => {
-            seen = true;
-            if (!pod.metadata?.deletionTimestamp) named?.(pod.metadata?.name ?? '');
-            look(pod).catch(reject);
-          },
-          (error: unknown) => {
-            const { statusCode, message } = (error ?? {}) as Error & { statusCode?: number };
-            if (statusCode === 401 || statusCode === 403) {
-              const refused = Promise.reject(new ApiException(statusCode, message, message, {}));
-              ask("watching the proxy's pod", refused).catch(reject);
-              return;
-            }
+      const onPod = (pod: V1Pod) => {
+        seen = true;
+        if (!pod.metadata?.deletionTimestamp) named?.(pod.metadata?.name ?? '');
+        look(pod).catch(reject);
+      };
+      const follow = async () => {
+        while (!ended.signal.aborted) {
+          try {
             // The API server ends watches as it likes; a new one begins with what is there.
-            const again = () => {
-              if (!signal.aborted && timer) watch().catch(reject);
-            };
-            setTimeout(again, error ? WATCH_PAUSE_MS : 0);
-          },
-        );
-        cancelWatch = () => controller.abort();
+            await watch(api, path, { labelSelector }, onPod, ended.signal);
+          } catch (error) {
+            if (ended.signal.aborted) return;
+            const status = statusOf(error);
+            if (error instanceof TpError || status === 401 || status === 403) {
+              await ask("watching the proxy's pod", Promise.reject(error as Error));
+            }
+            await new Promise((resolve) => setTimeout(resolve, WATCH_PAUSE_MS));
+          }
+        }
       };
       timer = setInterval(() => {
         if (!seen) refusalOf(cluster, labelSelector).then((error) => error && reject(error), reject);
       }, REFUSAL_CHECK_MS);
-      watch().catch(reject);
+      follow().catch(reject);
     });
   } finally {
     clearTimeout(pending);
     clearInterval(timer);
-    timer = undefined;
-    cancelWatch();
+    ended.abort();
   }
 }
 

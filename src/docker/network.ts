@@ -23,6 +23,8 @@ export interface NetworkOptions {
   own: DockerRunFlags;
   labels: Record<string, string>;
   session: string;
+  /** What the container is to be called. */
+  name: string;
   /** The pod's name, which is its hostname, as soon as it is known. */
   podName: Promise<string>;
   progress: Progress;
@@ -35,12 +37,11 @@ const MAX_HOSTNAME = 63;
 
 /** Starts the network container and its agent. What was made is undone by `cleanup`. Throws TpError. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const { docker, host, draft, own, labels, session, podName, progress, cleanup, signal } = options;
+  const { docker, host, draft, own, labels, session, name, podName, progress, cleanup, signal } = options;
   return await progress.step('network container', async ({ waitingFor }) => {
     const named = own.networkImage;
     const image = await ensureNetworkImage({ docker, host, named, onStep: waitingFor });
     signal.throwIfAborted();
-    const name = `tp-${session}`;
     waitingFor("the pod's name");
     const hostname = (await orAborted(podName, signal)).slice(0, MAX_HOSTNAME);
     cleanup.defer(() => removeLinkDirectory(session));

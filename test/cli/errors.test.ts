@@ -11,6 +11,11 @@ describe('what is printed for an error', () => {
     );
   });
 
+  it('is one line, whatever was said', () => {
+    const error = new TpError('TP_KUBECONFIG', 'cannot be read:\n\n 1 | {\n----^\n');
+    assert.equal(describeError(error), 'tp: cannot be read: 1 | { ----^ [TP_KUBECONFIG]');
+  });
+
   it('has the hint below it, each line ready to be seen and pasted', () => {
     const error = new TpError('TP_USAGE', 'it failed', { hint: 'first\nsecond' });
     assert.equal(describeError(error), 'tp: it failed [TP_USAGE]\n  first\n  second');

@@ -104,7 +104,7 @@ describe('progress', () => {
     it('ends lines as usual while the container has a terminal elsewhere', () => {
       const { stream, text } = output(false);
       const progress = new Progress(stream, {});
-      progress.yieldTerminal(true);
+      progress.yieldTerminal({ raw: true, input: true });
       progress.say('switched');
       assert.equal(text(), 'tp switched\n');
     });
@@ -112,7 +112,7 @@ describe('progress', () => {
     it('is quiet about what steps wait for while the container runs', () => {
       const { stream, text } = output(false);
       const progress = new Progress(stream, {});
-      progress.yieldTerminal(false);
+      progress.yieldTerminal({ raw: false, input: true });
       void step(progress, 'x').waitingFor('y');
       assert.equal(text(), '');
     });
@@ -206,7 +206,7 @@ describe('progress', () => {
       const progress = new Progress(stream, { NO_COLOR: '1' });
       const open = step(progress, 'pod');
       pass(100);
-      progress.yieldTerminal(true);
+      progress.yieldTerminal({ raw: true, input: true });
       assert.deepEqual(screen(text()), []);
       const before = text().length;
       pass(1_000);
@@ -220,10 +220,55 @@ describe('progress', () => {
       void open;
     });
 
+    it('draws nothing while it is lent, to a plugin that asks something, and goes on then', async () => {
+      const { stream, text } = output(true);
+      const progress = new Progress(stream, { NO_COLOR: '1' });
+      const open = step(progress, 'looking');
+      pass(100);
+      const question = Promise.withResolvers<string>();
+      const answered = progress.lend(() => question.promise);
+      assert.deepEqual(screen(text()), []);
+      const before = text().length;
+      pass(1_000);
+      progress.say('meanwhile');
+      assert.equal(text().slice(before), 'tp meanwhile\n');
+      question.resolve('answer');
+      assert.equal(await answered, 'answer');
+      pass(100);
+      assert.deepEqual(screen(text()), ['tp meanwhile', '… looking (1.2 s)']);
+      void open;
+    });
+
+    it('is drawn on again when what it was lent to fails', async () => {
+      const { stream, text } = output(true);
+      const progress = new Progress(stream, { NO_COLOR: '1' });
+      const open = step(progress, 'looking');
+      await assert.rejects(
+        progress.lend(() => Promise.reject(new Error('no'))),
+        /no/,
+      );
+      pass(100);
+      assert.deepEqual(screen(text()), ['… looking (0.1 s)']);
+      void open;
+    });
+
+    it('has its input free unless the container reads from it', () => {
+      const { stream } = output(true);
+      assert.equal(new Progress(stream, {}, false).inputIsFree, false, 'without a terminal');
+      const progress = new Progress(stream, {}, true);
+      assert.equal(progress.inputIsFree, true);
+      progress.yieldTerminal({ raw: false, input: false });
+      assert.equal(progress.inputIsFree, true);
+      progress.yieldTerminal({ raw: true, input: true });
+      assert.equal(progress.inputIsFree, false);
+      progress.takeTerminal();
+      assert.equal(progress.inputIsFree, true);
+    });
+
     it('needs no carriage return where the container left the terminal as it is', () => {
       const { stream, text } = output(true);
       const progress = new Progress(stream, { NO_COLOR: '1' });
-      progress.yieldTerminal(false);
+      progress.yieldTerminal({ raw: false, input: true });
       progress.say('line');
       assert.equal(text(), 'tp line\n');
     });

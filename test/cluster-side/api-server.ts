@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { AppsV1Api, CoreV1Api } from '@kubernetes/client-node';
+import { ApiClient } from '../../src/cluster/api-client.ts';
 import type { Cluster } from '../../src/cluster/client.ts';
+import type { Login } from '../../src/cluster/login.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
 
@@ -28,18 +30,21 @@ export class ApiServer {
     return api;
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
   get cluster(): Cluster {
-    const { port } = this.server.address() as AddressInfo;
-    const config = new KubeConfig();
-    config.loadFromOptions({
-      clusters: [{ name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }],
-      users: [{ name: 'me', token: 'secret' }],
-      contexts: [{ name: 'test', cluster: 'test', user: 'me' }],
-      currentContext: 'test',
-    });
-    const core = config.makeApiClient(CoreV1Api);
-    const apps = config.makeApiClient(AppsV1Api);
-    return { config, context: 'test', namespace: 'shop', core, apps } as Cluster;
+    return this.clusterWith();
+  }
+
+  /** The cluster with a login that may change; without one it has a fixed token. */
+  clusterWith(login?: Login): Cluster {
+    const place = { context: 'test', namespace: 'shop' };
+    const api = new ApiClient({ ...place, server: this.url, cluster: {}, user: { token: 'secret' } }, login);
+    const core = new CoreV1Api(api.configuration);
+    const apps = new AppsV1Api(api.configuration);
+    return { ...place, api, core, apps } as unknown as Cluster;
   }
 
   close(): void {

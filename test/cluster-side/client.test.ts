@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ApiException } from '@kubernetes/client-node';
 import { ask, connectCluster, messageOf, statusOf } from '../../src/cluster/client.ts';
+import type { Terminal } from '../../src/cluster/exec-login.ts';
 import { TpError } from '../../src/errors.ts';
 import { refusal } from './fake-cluster.ts';
 
@@ -18,6 +19,9 @@ contexts:
 - { name: staging, context: { cluster: c, user: u, namespace: shop } }
 - { name: plain, context: { cluster: c, user: u } }
 `;
+
+/** Nobody's: no login here asks anything. */
+const terminal: Terminal = { inputIsFree: false, lend: (work) => work() };
 
 async function explained(error: unknown): Promise<TpError> {
   try {
@@ -47,22 +51,22 @@ describe('the kubeconfig', () => {
   });
 
   it('gives the current context and its namespace', () => {
-    const { context, namespace } = connectCluster({});
+    const { context, namespace } = connectCluster({ terminal });
     assert.deepEqual([context, namespace], ['staging', 'shop']);
   });
 
   it('gives another context, whose namespace is "default" where it has none', () => {
-    const { context, namespace } = connectCluster({ context: 'plain' });
+    const { context, namespace } = connectCluster({ context: 'plain', terminal });
     assert.deepEqual([context, namespace], ['plain', 'default']);
   });
 
   it('gives way to a namespace that is named', () => {
-    assert.equal(connectCluster({ namespace: 'other' }).namespace, 'other');
+    assert.equal(connectCluster({ namespace: 'other', terminal }).namespace, 'other');
   });
 
   it('without the context lists those that it has', () => {
     assert.throws(
-      () => connectCluster({ context: 'prod' }),
+      () => connectCluster({ context: 'prod', terminal }),
       (error) =>
         code('TP_NO_CONTEXT')(error) &&
         /--context staging\n--context plain/.test((error as TpError).hint ?? ''),
@@ -70,12 +74,12 @@ describe('the kubeconfig', () => {
   });
 
   it('that names no cluster or is broken is an error of its own, not a server on localhost', () => {
-    use('apiVersion: v1\nkind: Config\n');
-    assert.throws(() => connectCluster({}), code('TP_NO_CLUSTER'));
-    for (const broken of ['', '{ not yaml']) {
-      use(broken);
-      assert.throws(() => connectCluster({}), code('TP_KUBECONFIG'));
+    for (const empty of ['', 'apiVersion: v1\nkind: Config\n']) {
+      use(empty);
+      assert.throws(() => connectCluster({ terminal }), code('TP_NO_CLUSTER'));
     }
+    use('{ not yaml');
+    assert.throws(() => connectCluster({ terminal }), code('TP_KUBECONFIG'));
     use(KUBECONFIG);
   });
 });

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-const announce = (data: Record<string, string>) =>
+const announce = (data: Record<string, string | undefined>) =>
   api.answers.set(PATH, (_request, response) => json(response, 200, { data }));
 const refusal = async (): Promise<TpError> => {
   try {

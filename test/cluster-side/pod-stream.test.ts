@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { setToken } from '../../src/cluster/login.ts';
 import { openPodStream } from '../../src/cluster/pod-stream.ts';
 import { Interrupted, TpError } from '../../src/errors.ts';
 import { follow, quiet, until } from '../images/sockets.ts';
@@ -177,6 +178,32 @@ describe('a stream that is refused', () => {
     assert.equal(error.code, 'TP_FORBIDDEN');
     assert.match(error.message, /User "me" cannot create/);
     assert.match(error.hint ?? '', /get and create on pods\/portforward/);
+  });
+
+  it('for a login that has expired says so', async () => {
+    refuse(401, 'Unauthorized');
+    assert.equal((await failure(openPodStream(api.cluster, 'tp-1', 1, never))).code, 'TP_LOGIN_EXPIRED');
+  });
+
+  it('for a login that can be renewed is asked for once more', async () => {
+    const upgrade = api.server.listeners('upgrade')[0] as (...all: unknown[]) => void;
+    const tokens: (string | undefined)[] = [];
+    api.server.removeAllListeners('upgrade');
+    api.server.on('upgrade', (request, socket: Duplex, head) => {
+      tokens.push(request.headers.authorization);
+      if (tokens.length === 1) socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n');
+      else upgrade(request, socket, head);
+    });
+    let token = 'old';
+    const cluster = api.clusterWith({
+      apply: async (options) => setToken(options, token),
+      renew: () => {
+        token = 'new';
+        return true;
+      },
+    });
+    (await openPodStream(cluster, 'tp-1', 1, never)).destroy();
+    assert.deepEqual(tokens, ['Bearer old', 'Bearer new']);
   });
 
   it('for another reason says it', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { after, describe, it } from 'node:test';
 import { extract } from 'tar-stream';
 import { proxyArguments } from '../../src/docker/build-arguments.ts';
@@ -22,7 +23,7 @@ async function namesOf(context: BuildContext | undefined): Promise<string[]> {
     content.resume();
     content.on('end', next);
   });
-  await new Promise((resolve) => context?.tar().pipe(archive).on('finish', resolve));
+  if (context) await pipeline(context.tar(), archive);
   return names;
 }
 

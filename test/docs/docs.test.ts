@@ -45,6 +45,14 @@ describe('error codes', () => {
     assert.deepEqual(explained.toSorted(), [...inCode].sort());
   });
 
+  it('are each shown by a test', () => {
+    const tests = files('test/**/*.test.ts').map(read).join('\n');
+    assert.deepEqual(
+      explained.filter((code) => !new RegExp(`\\b${code}\\b`).test(tests)),
+      [],
+    );
+  });
+
   it('that a page names do exist', () => {
     for (const page of PAGES) {
       const named = [...read(page).matchAll(/`(TP_[A-Z_]+)`/g)].map((match) => match[1] ?? '');

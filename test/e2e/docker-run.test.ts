@@ -45,6 +45,7 @@ const SCENARIOS: Scenario[] = [
   { line: sh('echo out; echo err >&2; exit 7') },
   { line: [IMAGE, 'echo', '--name', '-e', '--', '-it'] },
   { line: ['--', IMAGE, 'echo', 'after the dashes'] },
+  { line: [IMAGE, 'echo', '--env-file', 'of the container', '--inspect', '--version'] },
   { line: sh('cat', '-i'), stdin: 'through the pipe\nwithout an end' },
   { line: sh('sha256sum', '--interactive'), stdin: MEGABYTE },
   { line: sh('cat'), stdin: 'nobody reads this' },
@@ -227,7 +228,7 @@ describe('a command line does under tp docker-run what it does under docker run'
       const expected = await outcomeOf(['docker', 'run', ...plain], scenario);
       if (line.includes('--rm=false')) await removeLast();
       const own = ['--no-inbound', '--workload', 'deployment/servicename'];
-      const actual = await outcomeOf([process.execPath, CLI, 'docker-run', ...own], scenario);
+      const actual = await outcomeOf([process.execPath, '--', CLI, 'docker-run', ...own], scenario);
       assert.deepEqual(common(actual), common(expected), `stderr of tp:\n${actual.stderr}`);
     });
   }

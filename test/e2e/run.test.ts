@@ -100,7 +100,7 @@ sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
     const command = `trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.1; done`;
     const env = `KUBECONFIG=${process.env.TP_TEST_KUBECONFIG ?? '/var/lib/tpcluster/kubeconfig'}`;
-    const line = ['env', env, process.execPath, CLI, 'docker-run', '-it', IMAGE, 'sh', '-c', command];
+    const line = ['env', env, process.execPath, '--', CLI, 'docker-run', '-it', IMAGE, 'sh', '-c', command];
     assert.match(await withInput('python3', ['-c', script, ...line], ''), /41 101/);
   });
 

@@ -17,11 +17,12 @@ export class Tp {
 
   constructor(
     args: readonly string[],
-    options: { env?: NodeJS.ProcessEnv; input?: 'pipe'; cwd?: string } = {},
+    options: { env?: NodeJS.ProcessEnv; input?: 'pipe'; cwd?: string; program?: readonly string[] } = {},
   ) {
     const env = { ...process.env, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...options.env };
     const stdio = [options.input ?? 'ignore', 'pipe', 'pipe'] as const;
-    this.child = spawn(process.execPath, [CLI, ...args], { env, stdio: [...stdio], cwd: options.cwd });
+    const [program = '', ...words] = options.program ?? [process.execPath, '--', CLI];
+    this.child = spawn(program, [...words, ...args], { env, stdio: [...stdio], cwd: options.cwd });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.stdout += chunk.toString('utf8');
       this.#look();

@@ -1,0 +1,91 @@
+import { startProxy } from './cluster/proxy.ts';
+import { type Network, startNetwork } from './docker/network.ts';
+import { pushImage } from './docker/push-image.ts';
+import type { DockerRunFlags } from './flags.ts';
+import type { Interrupts } from './interrupts.ts';
+import { joinLink } from './link.ts';
+import type { PreparedSession } from './prepare-session.ts';
+import type { Progress } from './progress.ts';
+import { Reporter } from './reporter.ts';
+import { Takeover } from './takeover.ts';
+import { together } from './together.ts';
+import type { PodView } from './tunnel/control.ts';
+
+/** What a session is opened with. */
+export interface Surroundings {
+  progress: Progress;
+  interrupts: Interrupts;
+  /** Undoes what was made, in reverse. */
+  cleanup: AsyncDisposableStack;
+  /** What the network container is to be called; by the session's id where it is not given. */
+  containerName?: string;
+}
+
+/** A network container that is the pod, for somebody to join. */
+export interface OpenSession {
+  network: Network;
+  /** What the pod looks like from inside. */
+  view: PodView;
+  /** Rejects when the session cannot go on. */
+  lost: Promise<never>;
+  /** From now on each Service is switched when a process in the namespace listens on its port. */
+  takeOver(): void;
+}
+
+/** Puts the proxy into the cluster, and opens the network container that is its pod. Throws TpError. */
+export async function openSession(
+  prepared: PreparedSession,
+  own: DockerRunFlags,
+  { progress, interrupts, cleanup, containerName }: Surroundings,
+): Promise<OpenSession> {
+  const { docker, host, cluster, session, token, labels, found, plan } = prepared;
+  const { signal } = interrupts;
+  for (const line of [...plan.notes, ...found.advice]) progress.say(line);
+  const { pushed, draft } = found;
+  if (pushed) await progress.step(`pushing ${pushed.target}`, () => pushImage(docker, pushed));
+
+  const reporter = new Reporter(progress, cluster, plan);
+  const { promise: podName, resolve: onNamed } = Promise.withResolvers<string>();
+  const name = containerName ?? `tp-${session}`;
+  // Pod and network container come up side by side.
+  const [proxy, network] = await together(
+    signal,
+    (either) => startProxy({ cluster, plan, token, progress, interrupts, cleanup, onNamed, signal: either }),
+    (either) =>
+      startNetwork({
+        docker,
+        host,
+        draft,
+        own,
+        labels,
+        session,
+        name,
+        podName,
+        progress,
+        cleanup,
+        signal: either,
+      }),
+  );
+  const view = await proxy.control.describe();
+  await network.becomePod(view, plan);
+  await progress.step('link', () => joinLink(proxy, network, token, signal));
+  if (plan.fallback) await proxy.checkFallback(plan);
+  return {
+    network,
+    view,
+    lost: reporter.lost,
+    takeOver() {
+      cleanup.defer(() => progress.step('giving the Services back', () => proxy.giveBack()));
+      const takeover = new Takeover({
+        plan,
+        cluster,
+        ready: () => proxy.ready(),
+        onSwitched: (service) => reporter.switched(service, network.published),
+        onElsewhere: (line) => progress.warn(line),
+        onFailed: (error) => reporter.failed(error),
+      });
+      cleanup.defer(() => takeover.stop());
+      reporter.follow(proxy, network, takeover);
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments, stringify } from 'yaml';
+import { codeBlocks, read } from '../../docs/markdown.ts';
+import { apply, embedded, kubeconfig, kubectl, kubectlJson } from './cluster.ts';
+
+/** Ways to the test cluster that a kubeconfig can name. */
+
+/** The cluster by an address that is not loopback's, where the environment's proxy counts; another cluster's is its own. */
+export const directKubeconfig = embedded ? '/var/lib/tpcluster/kubeconfig.direct' : kubeconfig;
+
+export type Entry = Record<string, unknown>;
+
+/** What the test cluster's kubeconfig says of it, with all data in it. */
+export async function entriesOf(path: string): Promise<{ cluster: Entry; user: Entry }> {
+  interface Config {
+    clusters: { cluster: Entry }[];
+    users: { user: Entry }[];
+  }
+  const view = ['config', 'view', '--kubeconfig', path, '--raw', '--minify', '--flatten'];
+  const { clusters, users } = await kubectlJson<Config>(...view);
+  return { cluster: clusters[0]?.cluster ?? {}, user: users[0]?.user ?? {} };
+}
+
+/** Writes a kubeconfig with one of each, all named `name`; gives its path. */
+export function writeKubeconfig(
+  folder: string,
+  file: string,
+  parts: { cluster: Entry; user: Entry; name?: string; current?: boolean },
+): string {
+  const { cluster, user, name = 'reach', current = true } = parts;
+  const path = join(folder, file);
+  const context = { cluster: name, user: name, namespace: 'default' };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name, context }],
+    ...(current ? { 'current-context': name } : {}),
+  };
+  writeFileSync(path, stringify(config), { mode: 0o600 });
+  return path;
+}
+
+/** A service account of the test's own with the Roles of docs/rights.md, and nothing else. */
+export class Account {
+  readonly #name: string;
+
+  private constructor(name: string) {
+    this.#name = name;
+  }
+
+  static async create(name: string): Promise<Account> {
+    const [roles = ''] = codeBlocks(read('docs/rights.md'), 'yaml');
+    const objects: Entry[] = [{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } }];
+    const subjects = [{ kind: 'ServiceAccount', name, namespace: 'default' }];
+    for (const [index, document] of parseAllDocuments(roles).entries()) {
+      const metadata = { name: `${name}-${index}` };
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', ...metadata };
+      const binding = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata };
+      objects.push({ ...(document.toJS() as Entry), metadata }, { ...binding, roleRef, subjects });
+    }
+    await apply(objects.map((object) => stringify(object)).join('---\n'));
+    return new Account(name);
+  }
+
+  /** A new token, valid for an hour. */
+  async token(): Promise<string> {
+    return (await kubectl('create', 'token', this.#name)).trim();
+  }
+
+  async remove(): Promise<void> {
+    const names = [0, 1].map((index) => `${this.#name}-${index}`);
+    await kubectl('delete', 'rolebinding', ...names);
+    await kubectl('delete', 'role', ...names);
+    await kubectl('delete', 'serviceaccount', this.#name);
+  }
+}
