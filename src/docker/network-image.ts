@@ -46,10 +46,10 @@ export async function buildFor(options: NetworkImageOptions, architecture: strin
   }
   const image = `${REPOSITORY}:${context.hash.slice(0, 12)}`;
   if (await imageExists(docker, image)) return image;
+  await checkBase(docker, architecture);
   onStep(`building ${image} (once; its base is ${NODE_IMAGE})`);
   try {
     await build(docker, image, context, proxyArguments(host, process.env), onStep);
-    await checkArchitecture(docker, image, architecture);
   } catch (cause) {
     throw new TpError('TP_NETWORK_IMAGE', `the network image cannot be built: ${(cause as Error).message}`, {
       cause,
@@ -115,12 +115,15 @@ async function build(
   });
 }
 
-/** A base of another architecture under the same name is built upon without a word. */
-async function checkArchitecture(docker: Dockerode, image: string, wanted: string): Promise<void> {
-  const { Architecture } = await docker.getImage(image).inspect();
+/** A base of another architecture that is here under the same name would be built upon without a word. */
+async function checkBase(docker: Dockerode, wanted: string): Promise<void> {
+  if (!(await imageExists(docker, NODE_IMAGE))) return; // the build pulls the one of the daemon's architecture
+  const { Architecture } = await docker.getImage(NODE_IMAGE).inspect();
   if (Architecture === wanted) return;
-  await docker.getImage(image).remove();
-  throw new Error(`${NODE_IMAGE} is here for ${Architecture}, and this Docker is ${wanted}`);
+  const what = `the network image cannot be built: ${NODE_IMAGE} is here for ${Architecture}, and this Docker is ${wanted}`;
+  throw new TpError('TP_NETWORK_IMAGE', what, {
+    hint: `docker pull --platform linux/${wanted} ${NODE_IMAGE}`,
+  });
 }
 
 /** Removes images of earlier contents; Docker keeps those that a container uses. */

@@ -22,7 +22,7 @@ let remote: RemoteDocker;
 
 /** A socket of the host's that ssh forwards. */
 const socket = join(directory, 'docker.sock');
-let forwarding: ChildProcess;
+let forwarding: ChildProcess | undefined;
 
 /** Scenarios as data: the ways to the second Docker, as variables of tp's environment. */
 const WAYS: { what: string; env: () => NodeJS.ProcessEnv; looksShared?: true }[] = [
@@ -100,7 +100,7 @@ describe('Docker elsewhere', () => {
     await eventually(() => run('docker', ['version'], { env: through }).catch(() => undefined), Boolean);
   });
   after(async () => {
-    forwarding.kill();
+    forwarding?.kill();
     rmSync(directory, { recursive: true });
     await remote[Symbol.asyncDispose]();
   });

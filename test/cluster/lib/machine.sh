@@ -41,6 +41,13 @@ apt_install() { # package...
   [ -n "$ok" ] || fail "could not install $*: try \`apt-get install $*\`"
 }
 
+# The mirrors that this machine uses itself, as lines of a sources.list.
+debian_sources() {
+  apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+    --format 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(RELEASE) $(COMPONENT)' |
+    sort -u | grep . || fail "no Debian mirror is configured, or \`apt-get update\` never ran"
+}
+
 # Nothing has been changed yet when this refuses.
 check_addresses() {
   check_ranges $node_range $pods $services $cloud_range

@@ -17,6 +17,8 @@ export interface RemoteDocker extends AsyncDisposable {
   readonly address: string;
   /** Copies images from the host's Docker. */
   load(...images: string[]): Promise<void>;
+  /** Makes its node:24-slim one for arm64, whose programs it can run from then on. */
+  emulateArm64(): Promise<void>;
 }
 
 /** Brings it up, empty or as it runs already. Disposing of it removes it with all it has. Embedded cluster only. */
@@ -41,6 +43,7 @@ export async function remoteDocker(): Promise<RemoteDocker> {
     endpoint: [`host=${tls.DOCKER_HOST}`, ...certificates].join(','),
     address: new URL(tls.DOCKER_HOST).hostname,
     load: (...images) => show(SCRIPT, 'load', ...images),
+    emulateArm64: () => show(SCRIPT, 'arm64'),
     [Symbol.asyncDispose]: () => show(SCRIPT, 'down'),
   };
 }
