@@ -20,6 +20,7 @@ export function announce(embedded: boolean): void {
   - Debian packages, where missing: docker.io, containerd, CNI plugins, iptables, socat, PostgreSQL, mmdebstrap,
     docker-registry
   - a one-node Kubernetes in network namespaces of its own${built ? ' (built already)' : ', built from source once: 6 to 10 minutes'}
+  - Docker Compose, where missing: built from source once, about 2 minutes
   - images of a small example, about half a minute; then the story itself, less than a minute
 Nothing else is changed; \`npm run cluster -- down --purge\` takes it away again.`);
 }

@@ -1,26 +1,48 @@
-# The Kubernetes binary, compiled once into the cache from Go modules.
+# What is compiled from Go modules, once, into the cache.
 go_wanted=1.25.0
 
 build_kubenode() {
   local sum
-  sum=$(cat "$here"/{go.mod,go.sum,main.go} | sha256sum | cut -d' ' -f1)
-  [ "$(cat "$build/kubenode.sum" 2>/dev/null)" = "$sum" ] && return
+  sum=$(sum_of "$here"/{go.mod,go.sum,main.go})
+  is_built kubenode "$sum" && return
+  begin_build Kubernetes "6 to 10 minutes"
+  compile "$here" . kubenode
+  compile "$here" ./pause pause
+  echo "$sum" >"$build/kubenode.sum"
+}
+
+build_compose() {
+  local sum module=github.com/docker/compose/v2 version
+  sum=$(sum_of "$here"/compose/{go.mod,go.sum})
+  is_built docker-compose "$sum" && return
+  begin_build "Docker Compose" "about 2 minutes"
+  version=$(awk -v module=$module '$1 == module {print $2}' "$here/compose/go.mod")
+  compile "$here/compose" $module/cmd docker-compose "-X $module/internal.Version=$version+$compose_mark"
+  echo "$sum" >"$build/docker-compose.sum"
+}
+
+sum_of() { cat "$@" | sha256sum | cut -d' ' -f1; } # file...
+is_built() { [ "$(cat "$build/$1.sum" 2>/dev/null)" = "$2" ]; } # binary sum
+
+begin_build() { # what time
+  building=$1
   mkdir -p "$build"
   find_go
-  say "building Kubernetes (once; 6 to 10 minutes on 2 cores), log in $build/build.log"
+  say "building $building (once; $2 on 2 cores), log in $build/build.log"
   : >"$build/build.log"
+}
+
+compile() { # directory package binary [linker flags]
   local -x CGO_ENABLED=0 GOFLAGS=-buildvcs=false
   # The list of packages needs their sources, so making it is what fetches the modules.
-  { $go -C "$here" list -deps . 2>&1 >"$build/packages" | progress "modules fetched"; } || build_failed
-  { $go -C "$here" build -v -trimpath -ldflags '-s -w' -o "$build/kubenode" . 2>&1 |
+  { $go -C "$1" list -deps "$2" 2>&1 >"$build/packages" | progress "modules fetched"; } || build_failed
+  { $go -C "$1" build -v -trimpath -ldflags "-s -w ${4:-}" -o "$build/$3" "$2" 2>&1 |
     progress "of $(wc -l <"$build/packages") packages compiled"; } || build_failed
-  $go -C "$here" build -trimpath -ldflags '-s -w' -o "$build/pause" ./pause || build_failed
-  echo "$sum" >"$build/kubenode.sum"
 }
 
 build_failed() {
   tail -n 20 "$build/build.log" >&2
-  fail "could not build Kubernetes: the lines above end $build/build.log"
+  fail "could not build $building: the lines above end $build/build.log"
 }
 
 # Logs the lines it reads and counts them for whoever waits: in place on a terminal, else every half minute.

@@ -18,6 +18,9 @@ registry_port=5001 registry=localhost:5001 registry_user=tp
 remote=tpdocker remote_state=$state/remote-docker
 remote_host_ip=10.97.0.1 remote_ip=10.97.0.2 remote_range=10.97.0.0/30
 
+# Where every Docker client of the machine finds Compose, and the end of the version of the one that is built here.
+compose_plugin=/usr/local/lib/docker/cli-plugins/docker-compose compose_mark=tpcluster
+
 say() { echo "cluster: $*" >&2; }
 fail() { say "$@"; exit 1; }
 kube() { "$build/kubenode" kubectl --kubeconfig "$state/kubeconfig.direct" "$@"; }

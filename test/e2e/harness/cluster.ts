@@ -74,10 +74,11 @@ export async function show(program: string, ...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${code}`);
 }
 
-/** Brings up the cluster, the cloud database and the example, and builds tp. What is there already stays. */
+/** Brings up the cluster, Docker Compose, the cloud database and the example, and builds tp. What is there stays. */
 export async function prepare(): Promise<void> {
   if (embedded) {
     await show(SCRIPT, 'up');
+    await show('test/cluster/compose-plugin', 'up');
     await show('test/cluster/cloud-database', 'up');
   }
   await show('examples/servicename/deploy');
