@@ -107,6 +107,23 @@ function mainCommand(): Command {
     .command('down [name...]')
     .description('end sessions that are held in the background: the named ones, or all of this user')
     .action(down);
+  const composing = program
+    .command('compose')
+    .description('run a Compose project, some of its services as pods of the cluster');
+  const generating = composing
+    .command('generate [service...]')
+    .description('write the override that makes services (SERVICE or SERVICE=KIND/NAME) act as pods')
+    .action(composeGenerate);
+  const composeUpping = composing
+    .command('up [service...]')
+    .usage('[FLAGS] [SERVICE...] [-- FLAGS OF docker compose up]')
+    .description('write it, open the sessions, and run docker compose up')
+    .action(composeUp);
+  for (const option of UP_FLAGS) {
+    if (option.long === '--container') continue; // x-tp says it, service by service
+    generating.addOption(option);
+    composeUpping.addOption(option);
+  }
   const status = program.command('status').description('list sessions').action(showStatus);
   for (const option of CLUSTER_FLAGS) {
     ending.addOption(option);
@@ -128,10 +145,7 @@ async function up(workloads: string[], _flags: DockerRunFlags, command: Command)
     import('./config-file.ts'),
   ]);
   const flagsOfFile = applySettings(command, readConfigFile(process.cwd()));
-  // Words behind `--` are Docker's; commander counts them among the arguments.
-  const at = process.argv.indexOf('--');
-  const dockerFlags = at < 0 ? [] : process.argv.slice(at + 1);
-  const named = workloads.slice(0, workloads.length - dockerFlags.length);
+  const { words: named, behind: dockerFlags } = splitAtDashes(workloads);
   const { signal } = new Interrupts(() => {});
   await upCommand(named, command.opts(), [...flagsOfFile, ...dockerFlags], new Progress(), signal);
 }
@@ -144,6 +158,47 @@ async function down(names: string[], _flags: ClusterFlags, command: Command): Pr
   ]);
   applySettings(command, readConfigFile(process.cwd()));
   await downCommand(names, command.opts(), new Progress());
+}
+
+/** What the commands of Compose have in common: their services, tp's flags, and what is Compose's own behind `--`. */
+async function composeArguments(services: string[], command: Command) {
+  const [{ Progress }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./progress.ts'),
+    import('./config-file.ts'),
+  ]);
+  applySettings(command, readConfigFile(process.cwd()));
+  const { words, behind } = splitAtDashes(services);
+  return {
+    services: words,
+    composeFlags: behind,
+    own: command.opts<DockerRunFlags>(),
+    progress: new Progress(),
+  };
+}
+
+/** Words behind `--` are another program's; commander counts them among the arguments. */
+function splitAtDashes(words: string[]): { words: string[]; behind: string[] } {
+  const at = process.argv.indexOf('--');
+  const behind = at < 0 ? [] : process.argv.slice(at + 1);
+  return { words: words.slice(0, words.length - behind.length), behind };
+}
+
+async function composeGenerate(services: string[], _flags: DockerRunFlags, command: Command): Promise<void> {
+  const { generateCommand } = await import('./compose/up.ts');
+  const { services: named, own, progress } = await composeArguments(services, command);
+  await generateCommand(named, own, progress);
+}
+
+async function composeUp(services: string[], _flags: DockerRunFlags, command: Command): Promise<void> {
+  const [up, { Interrupts }] = await Promise.all([import('./compose/up.ts'), import('./interrupts.ts')]);
+  const { services: named, own, composeFlags, progress } = await composeArguments(services, command);
+  const interrupts = new Interrupts(() => progress.say('hurrying'));
+  try {
+    process.exitCode = await up.composeUp(named, own, composeFlags, progress, interrupts);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    process.exitCode = interrupts.exitCode;
+  }
 }
 
 async function showStatus(_flags: ClusterFlags, command: Command): Promise<void> {
@@ -185,7 +240,7 @@ async function main(args: string[]): Promise<number> {
   const { refuseForeignCommand } = await import('./foreign-flags.ts');
   refuseForeignCommand(command);
   await program.parseAsync(args, { from: 'user' });
-  return 0;
+  return Number(process.exitCode ?? 0);
 }
 
 /** Commander's complaint as ours. Undefined where it has only shown help or version. */

@@ -98,6 +98,25 @@ const GROUPS = {
       fix: '`docker pull IMAGE`, `docker login`',
     },
   },
+  Compose: {
+    TP_NO_COMPOSE: {
+      means: "Docker's client has no Compose v2, or one that is older than the line says",
+      fix: 'install a newer Compose',
+    },
+    TP_NO_PROJECT: { means: 'there is no Compose file here', fix: '`cd`, or `export COMPOSE_FILE=FILE`' },
+    TP_COMPOSE: {
+      means: 'Compose refuses, in its own words, or a session that it needs has ended',
+      fix: '`docker compose config`',
+    },
+    TP_COMPOSE_SERVICE: {
+      means: 'a service is not there, or cannot act as a pod; or two would be the same workload',
+      fix: 'one of the lines listed',
+    },
+    TP_COMPOSE_FILE: {
+      means: 'a file that tp did not write is in the way, or a template names a value that there is not',
+      fix: 'move it away',
+    },
+  },
   'The cluster': {
     TP_NO_CLUSTER: {
       means: 'there is no kubeconfig, or its context names no cluster',

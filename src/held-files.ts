@@ -39,10 +39,26 @@ export function removeHeldFiles(name: string): void {
   rmSync(heldFiles(name).log, { force: true });
 }
 
-/** Writes the variables as `docker run --env-file` reads them; those with several lines are left out and returned. */
-export function writeEnvironment(path: string, environment: Readonly<Record<string, string>>): string[] {
+/** A file with the pod's variables, in somebody's format. */
+export interface EnvironmentFile {
+  text: string;
+  /** Variables that the format cannot hold. */
+  leftOut: string[];
+}
+
+/** Writes a pod's variables in a format of files. */
+export type EnvironmentFormat = (environment: Readonly<Record<string, string>>) => EnvironmentFile;
+
+/** As `docker run --env-file` reads it: a line each, taken as it is. */
+export const dockerFormat: EnvironmentFormat = (environment) => {
   const entries = Object.entries(environment);
   const single = entries.filter(([, value]) => !value.includes('\n'));
-  writeFileSync(path, single.map(([name, value]) => `${name}=${value}\n`).join(''), { mode: 0o600 });
-  return entries.filter(([, value]) => value.includes('\n')).map(([name]) => name);
+  return {
+    text: single.map(([name, value]) => `${name}=${value}\n`).join(''),
+    leftOut: entries.filter(([, value]) => value.includes('\n')).map(([name]) => name),
+  };
+};
+
+export function writeEnvironment(name: string, { text }: EnvironmentFile): void {
+  writeFileSync(heldFiles(name).environment, text, { mode: 0o600 });
 }

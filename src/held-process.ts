@@ -25,13 +25,17 @@ export async function startHeld(request: HoldRequest, signal: AbortSignal): Prom
   signal.addEventListener('abort', end, { once: true });
   try {
     return await new Promise<HoldReport>((resolve, reject) => {
-      held.once('message', (report: HoldReport) => resolve(report));
+      held.once('message', (report: HoldReport) => {
+        // One that failed ends now: what it made is undone by then.
+        if ('ready' in report) resolve(report);
+        else held.off('exit', ended).once('exit', () => resolve(report));
+      });
       held.once('error', reject);
-      held.once('exit', () =>
+      const ended = () =>
         reject(
           (signal.reason as Error | undefined) ?? new Error(`it ended: see ${heldFiles(request.name).log}`),
-        ),
-      );
+        );
+      held.once('exit', ended);
       held.send(request);
     });
   } finally {

@@ -1,10 +1,17 @@
 import type { Docker } from './docker/connect.ts';
-import { type Draft, draftContainer, emptyDraft } from './docker/draft.ts';
+import { draftContainer, emptyDraft } from './docker/draft.ts';
 import { ensureNetworkImage } from './docker/network-image.ts';
 import { containerExists } from './docker/session-containers.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
-import { heldFiles, makeHeldDirectory, removeHeldDirectory, writeEnvironment } from './held-files.ts';
+import {
+  dockerFormat,
+  type EnvironmentFormat,
+  heldFiles,
+  makeHeldDirectory,
+  removeHeldDirectory,
+  writeEnvironment,
+} from './held-files.ts';
 import type { Interrupts } from './interrupts.ts';
 import { HELD } from './labels.ts';
 import { openSession } from './open-session.ts';
@@ -32,15 +39,37 @@ export interface HeldSession {
   leftOut: string[];
 }
 
-/** Opens a session and holds it until a signal comes or it is lost. `onReady` hears when it can be joined. */
-export async function holdSession(
-  request: HoldRequest,
-  progress: Progress,
-  interrupts: Interrupts,
+/** How a session that is held is named, what it stands for, and what its network container takes over. */
+export interface HeldRequest {
+  own: DockerRunFlags;
+  name: string;
+  draft: SessionRequest['draft'];
+  /** How those who join read the pod's environment. */
+  format: EnvironmentFormat;
+}
+
+export interface Holding {
+  progress: Progress;
+  interrupts: Interrupts;
+  /** Ends the session. */
+  until: AbortSignal;
+}
+
+/** Opens a session and holds it until it is told to end, or is lost. `onReady` hears when it can be joined. */
+export async function holdUntil(
+  { own, name, draft, format }: HeldRequest,
+  { progress, interrupts, until }: Holding,
   onReady: (held: HeldSession) => void,
 ): Promise<never> {
-  const { own, name } = request;
-  const prepared = await prepareSession(asSession(request), progress, interrupts.signal);
+  const request: SessionRequest = {
+    own,
+    image: '',
+    async draft(docker, ownLabels, signal) {
+      await refuseTaken(docker, name);
+      return await draft(docker, ownLabels, signal);
+    },
+  };
+  const prepared = await prepareSession(request, progress, interrupts.signal);
   const { labels, session, plan } = prepared;
   labels[HELD] = name;
   await using cleanup = new AsyncDisposableStack();
@@ -48,26 +77,31 @@ export async function holdSession(
   makeHeldDirectory(name);
   const surroundings = { progress, interrupts, cleanup, containerName: name };
   const { view, lost, takeOver } = await openSession(prepared, own, surroundings);
-  const { environment } = heldFiles(name);
-  const leftOut = writeEnvironment(environment, view.environment);
+  const file = format(view.environment);
+  writeEnvironment(name, file);
   takeOver();
-  onReady({ name, session, workload: plan.workload, environment, leftOut });
-  return await orAborted(lost, interrupts.signal);
+  const { environment } = heldFiles(name);
+  onReady({ name, session, workload: plan.workload, environment, leftOut: file.leftOut });
+  return await orAborted(lost, until);
 }
 
-/** There is no image: the network container takes over what Docker's flags say, as of a container of its own. */
-const asSession = ({ own, name, dockerFlags }: HoldRequest): SessionRequest => ({
-  own,
-  image: '',
-  async draft(docker, labels, signal): Promise<Draft> {
-    await refuseTaken(docker, name);
+/** Opens a session that Docker's flags say the network of, and holds it until a signal comes or it is lost. */
+export async function holdSession(
+  { own, name, dockerFlags }: HoldRequest,
+  progress: Progress,
+  interrupts: Interrupts,
+  onReady: (held: HeldSession) => void,
+): Promise<never> {
+  const draft: SessionRequest['draft'] = async (docker, labels, signal) => {
     if (dockerFlags.length === 0) return emptyDraft(name);
     const { networkImage: named } = own;
     const image = await ensureNetworkImage({ docker, host: '', named, onStep: () => {} });
     const flags = ['--name', name, ...dockerFlags];
     return await draftContainer(docker, { flags, image, command: [] }, labels, signal);
-  },
-});
+  };
+  const holding = { progress, interrupts, until: interrupts.signal };
+  return await holdUntil({ own, name, draft, format: dockerFormat }, holding, onReady);
+}
 
 async function refuseTaken(docker: Docker, name: string): Promise<void> {
   if (!(await containerExists(docker, name))) return;

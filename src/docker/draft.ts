@@ -54,6 +54,18 @@ export async function draftContainer(
   }
 }
 
+/** The draft that a container is which somebody else created. Throws what the Docker API throws. */
+export async function readDraft(docker: Dockerode, id: string): Promise<Draft> {
+  const inspect = await docker.getContainer(id).inspect();
+  const image = await docker.getImage(inspect.Image).inspect();
+  return {
+    image: inspect.Config.Image,
+    imageEnvironment: image.Config.Env ?? [],
+    platform: undefined,
+    inspect,
+  };
+}
+
 /** The draft of a container that nobody asked anything of but its name. */
 export const emptyDraft = (name: string): Draft => ({
   image: '',

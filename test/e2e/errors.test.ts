@@ -117,7 +117,7 @@ const CASES: Case[] = [
     what: 'a kubeconfig that is not one',
     args: [IMAGE],
     env: { KUBECONFIG: 'broken' },
-    says: [/the kubeconfig cannot be read: .*\[TP_KUBECONFIG\]/],
+    says: [/the kubeconfig \S+ cannot be read: .*\[TP_KUBECONFIG\]/],
   },
   {
     what: "no client of Docker's",
