@@ -25,7 +25,8 @@ export class DialStdio extends Duplex {
     client.stdin.on('error', () => {}); // it has ended: why is known when all that it said was read
     client.on('error', (error) => this.destroy(error));
     client.on('close', (code, signal) => {
-      if (code === 0) this.push(null);
+      // Read to its end it goes, or it would wait among the idle connections for a request that nobody answers.
+      if (code === 0) this.once('end', () => this.destroy()).push(null);
       else this.destroy(new Error(said.trim() || `docker system dial-stdio: exit ${signal ?? code}`));
     });
   }

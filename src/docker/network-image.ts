@@ -126,10 +126,15 @@ async function checkBase(docker: Dockerode, wanted: string): Promise<void> {
   });
 }
 
+/** How Docker lists an image without a name: one that two sessions built at once, or build right now. */
+const UNNAMED = '<none>:<none>';
+
 /** Removes images of earlier contents; Docker keeps those that a container uses. */
 async function removeOlder(docker: Dockerode, current: string): Promise<void> {
   const images = await docker.listImages({ filters: { label: [LABEL] } });
-  const older = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag !== current);
+  const older = images
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => tag !== current && tag !== UNNAMED);
   for (const tag of older) {
     await docker
       .getImage(tag)

@@ -83,4 +83,10 @@ describe("a daemon that Docker's client dials", () => {
     for await (const chunk of stream) got += chunk;
     assert.equal(got.replace(/\s+/g, ' ').trim(), `${sent.length} bye`);
   });
+
+  it('is closed when the daemon ends it, so that no later request is sent into it', async () => {
+    const stream = new DialStdio(clientThat('echo bye'));
+    stream.write('a request that went before');
+    await Promise.all([once(stream.resume(), 'end'), once(stream, 'close')]);
+  });
 });

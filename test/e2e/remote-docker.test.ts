@@ -13,7 +13,7 @@ import { dockerObjects, hostTraces, snapshot } from './harness/snapshot.ts';
 import { Tp } from './harness/tp.ts';
 
 const IMAGE = 'examplecom/servicename';
-const PORT = 18083;
+const PORT = 18097;
 
 /** Configurations of Docker's client, a directory each. */
 const directory = mkdtempSync(join(tmpdir(), 'tp-e2e-remote-docker-'));
@@ -105,17 +105,16 @@ describe('Docker elsewhere', () => {
     await remote[Symbol.asyncDispose]();
   });
 
-  test('builds the network image there on first use, and finds it from then on', async () => {
+  test('builds the network image there on first use, also of two at once, and finds it from then on', async () => {
     await leavesNothing(async () => {
       const light = ['--no-inbound', IMAGE, 'node', '-e', '0'];
-      const first = await runBy(remote.tls, ...light);
-      const image = /network container: building (tp-network:[0-9a-f]{12}) /.exec(first.stderr)?.[1];
-      assert.ok(image, first.stderr);
-      assert.ok((first.stderr.match(/network container: Step \d/g)?.length ?? 0) > 1, first.stderr);
-      assert.equal(
-        await dockerThere('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', 'tp-network'),
-        image,
-      );
+      const first = await Promise.all([runBy(remote.tls, ...light), runBy(remote.ssh, ...light)]);
+      const said = first.map(({ stderr }) => stderr).join('');
+      const image = /network container: building (tp-network:[0-9a-f]{12}) /.exec(said)?.[1];
+      assert.ok(image, said);
+      assert.match(said, /network container: Step \d/);
+      const names = ['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', 'tp-network'];
+      assert.equal(await dockerThere(...names), image);
       assert.doesNotMatch((await runBy(remote.ssh, ...light)).stderr, /building|Step \d/);
     });
   });

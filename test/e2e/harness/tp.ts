@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { kubeconfig } from './cluster.ts';
 
 const CLI = `${import.meta.dirname}/../../../dist/tp.mjs`;
@@ -7,12 +8,16 @@ const CLI = `${import.meta.dirname}/../../../dist/tp.mjs`;
 /** A start may take this long (ms), with an image to build on two slow cores. */
 const START_LIMIT_MS = 60_000;
 
+/** What an ended process wrote is read by then (ms), although others may still hold its pipes. */
+const LAST_WORDS_MS = 300;
+
 /** A running tp command, and what it says. */
 export class Tp {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
   #exit: Promise<number>;
+  #ended: string | undefined;
   readonly #watchers = new Set<() => void>();
 
   constructor(
@@ -31,8 +36,11 @@ export class Tp {
       this.stderr += chunk.toString('utf8');
       this.#look();
     });
-    // Not 'close': a killed CLI leaves Docker's client behind, with our pipes.
-    this.#exit = once(this.child, 'exit').then(([code]) => {
+    // Not 'close' alone: a killed CLI leaves Docker's client behind, with our pipes.
+    const closed = once(this.child, 'close');
+    this.#exit = once(this.child, 'exit').then(async ([code, signal]) => {
+      await Promise.race([closed, delay(LAST_WORDS_MS)]);
+      this.#ended = `it ended with ${signal ?? code}`;
       this.#look();
       return (code as number | null) ?? -1;
     });
@@ -52,7 +60,7 @@ export class Tp {
 
   /** The session's id, once it is ready. */
   get session(): string {
-    const id = /session ([0-9a-f]{10})/.exec(this.stderr)?.[1];
+    const id = /ready: .*session ([0-9a-f]{10})/.exec(this.stderr)?.[1];
     if (!id) throw new Error(`no session in:\n${this.stderr}`);
     return id;
   }
@@ -74,7 +82,7 @@ export class Tp {
       const look = () => {
         const match = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
         if (match) finish(undefined, match);
-        else if (this.child.exitCode !== null || this.child.signalCode !== null) complain('it ended');
+        else if (this.#ended) complain(this.#ended);
       };
       this.#watchers.add(look);
       look();
