@@ -39,7 +39,8 @@ export async function watchSiblings(
   onChange: () => void,
 ): Promise<void> {
   const events = (await docker.getEvents({
-    filters: { type: ['network'], event: ['connect', 'disconnect'] },
+    // Its start, too: a container is connected before Docker lists it among those that run.
+    filters: { type: ['network', 'container'], event: ['connect', 'disconnect', 'start'] },
     abortSignal: signal,
   })) as NodeJS.ReadableStream & { destroy(): void };
   events.on('data', onChange);

@@ -26,7 +26,7 @@ const project = (services: Record<string, ComposeService> = {}, more: string[] =
 };
 
 interface Override {
-  services: Record<string, { network_mode: string; env_file: string[] }>;
+  services: Record<string, { network_mode: string; env_file: { path: string }[] }>;
 }
 const parsed = (text: string): Override => parseDocument(text, { logLevel: 'silent' }).toJS();
 
@@ -36,7 +36,7 @@ describe('the override', () => {
     assert.deepEqual(Object.keys(services), ['web', 'a.pi']);
     assert.equal(services.web?.network_mode, 'container:tp-shop-web');
     assert.match(
-      services['a.pi']?.env_file[0] ?? '',
+      services['a.pi']?.env_file[0]?.path ?? '',
       /^\$\{XDG_RUNTIME_DIR:-.*\}\/tp-shop-a\.pi\/environment$/,
     );
   });

@@ -90,7 +90,10 @@ describe('siblings', () => {
     events.emit('data', Buffer.from('{}'));
     events.emit('error', new Error('Docker has gone'));
     assert.equal(changes, 2);
-    assert.deepEqual(asked[0]?.filters, { type: ['network'], event: ['connect', 'disconnect'] });
+    assert.deepEqual(asked[0]?.filters, {
+      type: ['network', 'container'],
+      event: ['connect', 'disconnect', 'start'],
+    });
     end.abort();
     assert.equal(events.destroyed, true);
   });
