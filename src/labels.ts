@@ -72,7 +72,9 @@ function machineId(): string {
 function startOf(pid: number): string | undefined {
   const stat = readFirst(`/proc/${pid}/stat`);
   if (stat === undefined) return process.platform === 'linux' || !alive(pid) ? undefined : 'unknown';
-  const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]; // field 22 of proc(5)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] === 'Z') return undefined; // it has ended, and its parent takes its time to hear of it
+  const ticks = fields[19]; // field 22 of proc(5)
   return `${readFirst('/proc/sys/kernel/random/boot_id')?.slice(0, 8)}-${ticks}`;
 }
 

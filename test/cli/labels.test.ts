@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { dockerLabels, mayLive, newSessionId, type Owner, ownOwner, readOwner } from '../../src/labels.ts';
 
 const LABELS = new URL('../../src/labels.ts', import.meta.url).href;
@@ -48,6 +50,23 @@ describe('the owner of a session', () => {
     assert.equal(mayLive({ ...owner, started: `${boot}-${Number(ticks) - 1}` }), false);
     assert.equal(mayLive({ ...owner, started: `00000000-${ticks}` }), false, 'the machine has booted since');
     assert.equal(mayLive({ ...owner, pid: process.ppid }), false);
+  });
+
+  it('does not live once it has ended, though its parent has not heard of it', async () => {
+    // A shell whose child has ended, and that never asks for it.
+    const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [line] = (await once(shell.stdout, 'data')) as [Buffer];
+      const pid = Number(line);
+      while (!/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await setImmediate();
+      const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19];
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+      assert.equal(mayLive({ ...ownOwner(), pid, started: `${boot}-${ticks}` }), false);
+    } finally {
+      shell.kill();
+    }
   });
 
   it('on another machine may live: nobody here can know', () => {
