@@ -4,7 +4,7 @@ import { Interrupted } from './errors.ts';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What a shell gives for a command that SIGINT ended. */
-const INTERRUPTED = 130;
+export const INTERRUPTED = 130;
 
 /** The first signal aborts the session, which then restores everything; a second one makes that hurry. */
 export class Interrupts {

@@ -25,6 +25,7 @@ export const SOURCES: ReadonlyMap<string, Source> = new Map([
   ['--without-container', 'sidecars'],
   ['--service', 'services'],
   ['session', 'sessions'],
+  ['workload', 'workloads'],
 ]);
 
 /**
@@ -61,6 +62,8 @@ export async function complete(
     .visibleCommands(program)
     .find((each) => each.name() === name);
   if (!command) return nothing;
+  // A command of commands: the rest of the line is theirs.
+  if (command.commands.length > 0) return await complete(command, words.slice(1), list, docker);
   return name === 'docker-run'
     ? await completeRun(command, readRunLine(command, before, current), current, list, docker)
     : await completePlain(program, command, readPlainLine(command, before, current), list);

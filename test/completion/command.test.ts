@@ -57,7 +57,24 @@ describe('tp __complete', () => {
   it('knows the commands of tp, and none of what is hidden', async () => {
     const { stdout } = await tp('__complete', '');
     const words = stdout.split('\n').map((line) => line.split('\t')[0]);
-    assert.deepEqual(words, ['docker-run', 'leave', 'completion', 'help', '']);
+    assert.deepEqual(words, [
+      'docker-run',
+      'up',
+      'down',
+      'compose',
+      'status',
+      'leave',
+      'completion',
+      'help',
+      '',
+    ]);
+  });
+
+  it('knows the commands of a command, and their flags', async () => {
+    const words = async (...line: string[]) =>
+      (await tp('__complete', ...line)).stdout.split('\n').map((each) => each.split('\t')[0]);
+    assert.deepEqual(await words('compose', ''), ['generate', 'up', 'help', '']);
+    assert.ok((await words('compose', 'up', '--')).includes('--namespace'));
   });
 
   it('takes a line that Node would read, too', async () => {
