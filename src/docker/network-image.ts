@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type Dockerode from 'dockerode';
 import { NETWORK_ASSETS, NODE_IMAGE } from '../assets.ts';
 import { TpError } from '../errors.ts';
 import { proxyArguments } from './build-arguments.ts';
 import { type BuildContext, buildContext } from './build-context.ts';
+import { failureOf } from './client-command.ts';
 
 const REPOSITORY = 'tp-network';
 
@@ -73,21 +72,9 @@ export async function imageExists(docker: Dockerode, image: string): Promise<boo
 
 async function pull(image: string, onStep: (line: string) => void): Promise<void> {
   onStep(`pulling ${image}`);
-  // By Docker's client, which has the user's logins.
-  const client = spawn('docker', ['pull', '--quiet', image], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  client.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString('utf8')).slice(-1_000);
-  });
-  const [code] = (await once(client, 'close')) as [number | null];
-  if (code === 0) return;
-  throw new TpError(
-    'TP_NETWORK_PULL',
-    `--network-image ${image}: ${said.trim() || `docker pull: exit ${code}`}`,
-    {
-      hint: `docker pull ${image}`,
-    },
-  );
+  const why = await failureOf(['pull', '--quiet', image]);
+  if (why === undefined) return;
+  throw new TpError('TP_NETWORK_PULL', `--network-image ${image}: ${why}`, { hint: `docker pull ${image}` });
 }
 
 async function build(

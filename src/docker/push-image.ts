@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
+import { failureOf } from './client-command.ts';
 import { imageExists } from './network-image.ts';
 
 /** The repository's name in a cluster's registry. */
@@ -41,15 +40,8 @@ export async function pushImage(docker: Dockerode, { source, target }: PushedIma
 }
 
 async function client(what: string, image: string, args: string[]): Promise<void> {
-  const running = spawn('docker', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  running.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString('utf8')).slice(-1_000);
-  });
-  const [code] = (await once(running, 'close')) as [number | null];
-  if (code === 0) return;
+  const why = await failureOf(args);
+  if (why === undefined) return;
   const [host] = image.split('/');
-  throw new TpError('TP_PUSH', `${what} ${image}: ${said.trim() || `exit ${code}`}`, {
-    hint: `docker login ${host}`,
-  });
+  throw new TpError('TP_PUSH', `${what} ${image}: ${why}`, { hint: `docker login ${host}` });
 }

@@ -104,6 +104,20 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
     assert.match(await withInput('python3', ['-c', script, ...line], ''), /41 101/);
   });
 
+  test('-P publishes what the image exposes; --dns-search and --dns-option add to what the pod has', async () => {
+    const flags = ['-P', '--dns-search', 'corp.example', '--dns-option', 'ndots:2', '--no-inbound'];
+    const { code, stdout, stderr } = await tp('docker-run', ...flags, IMAGE, 'cat', '/etc/resolv.conf');
+    assert.equal(code, 0, stderr);
+    for (const port of [8080, 9090])
+      assert.match(stderr, new RegExp(`published: 0\\.0\\.0\\.0:\\d+ -> ${port}/tcp`));
+    assert.match(
+      stdout,
+      /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local corp\.example$/m,
+    );
+    assert.match(stdout, /^options .*\bndots:2\b/m);
+    assert.doesNotMatch(stdout, /ndots:5/);
+  });
+
   test('a container that was detached from its network before: --network names one to be reached beside the cluster', async () => {
     await docker('network', 'create', 'tp-e2e-net');
     try {
