@@ -22,6 +22,7 @@ export interface DockerRunFlags extends ClusterFlags {
   networkImage?: string;
   proxyImage?: string;
   pushProxyImage: boolean;
+  poll: boolean;
   dryRun: boolean;
   output?: 'yaml';
 }
@@ -59,12 +60,19 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     '--push-proxy-image',
     "bring the proxy's image to the registry that the cluster announces",
   ).default(false),
+  new Option('--poll', 'have programs that reload look at files, where no file events come').default(false),
   new Option('--dry-run', 'print the plan and change nothing').default(false),
   new Option('--output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
 ];
 
 /** Flags that choose what a command does with the session itself. */
-const OF_DOCKER_RUN: ReadonlySet<string> = new Set(['--workload', '--no-workload', '--dry-run', '--output']);
+const OF_DOCKER_RUN: ReadonlySet<string> = new Set([
+  '--workload',
+  '--no-workload',
+  '--poll',
+  '--dry-run',
+  '--output',
+]);
 
 /** Flags of `tp up`, whose workloads are arguments. */
 export const UP_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(

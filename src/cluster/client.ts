@@ -4,6 +4,7 @@ import {
   AuthorizationV1Api,
   AutoscalingV2Api,
   CoreV1Api,
+  DiscoveryV1Api,
   PolicyV1Api,
 } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
@@ -24,6 +25,7 @@ export interface Cluster {
   core: CoreV1Api;
   apps: AppsV1Api;
   policy: PolicyV1Api;
+  discovery: DiscoveryV1Api;
   autoscaling: AutoscalingV2Api;
   authorization: AuthorizationV1Api;
 }
@@ -61,6 +63,7 @@ export function clusterOf(access: Access, options: ClusterOptions): Cluster {
     core: new CoreV1Api(configuration),
     apps: new AppsV1Api(configuration),
     policy: new PolicyV1Api(configuration),
+    discovery: new DiscoveryV1Api(configuration),
     autoscaling: new AutoscalingV2Api(configuration),
     authorization: new AuthorizationV1Api(configuration),
   };

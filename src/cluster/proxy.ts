@@ -4,6 +4,7 @@ import type { Interrupts } from '../interrupts.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { Progress } from '../progress.ts';
 import type { Cluster } from './client.ts';
+import { waitForEndpoint } from './endpoint.ts';
 import { createObjects, deleteObjects, giveBackServices } from './objects.ts';
 import { openPodStream } from './pod-stream.ts';
 import { ProxyControl } from './proxy-control.ts';
@@ -66,7 +67,7 @@ export class PodSide {
   readonly pod: ProxyPod;
   readonly #options: ProxyOptions;
   #control: ProxyControl | undefined;
-  #ready: Promise<ProxyPod> | undefined;
+  #ready: Promise<void> | undefined;
   #onLost: (error: Error) => void = () => {};
 
   constructor(options: ProxyOptions, pod: ProxyPod) {
@@ -118,13 +119,19 @@ export class PodSide {
     });
   }
 
-  /** Resolves when the pod says that it serves. */
-  ready(): Promise<ProxyPod> {
-    const { cluster, plan, signal } = this.#options;
-    const { session, container } = plan;
-    const progress = { waitingFor: () => {} };
-    this.#ready ??= waitForProxyPod({ cluster, session, container, until: 'ready', progress, signal });
+  /** Resolves when the pod says that it serves, and the cluster would send requests to it. */
+  ready(): Promise<void> {
+    this.#ready ??= this.#untilReady();
     return this.#ready;
+  }
+
+  async #untilReady(): Promise<void> {
+    const { cluster, plan, signal } = this.#options;
+    const { session, container, objects } = plan;
+    const progress = { waitingFor: () => {} };
+    const { name } = await waitForProxyPod({ cluster, session, container, until: 'ready', progress, signal });
+    const shadow = objects.shadow?.metadata?.name;
+    if (shadow !== undefined) await waitForEndpoint(cluster, shadow, name, signal);
   }
 
   /** Gives back what was taken. */

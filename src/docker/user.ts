@@ -8,6 +8,7 @@ import type { PodView } from '../tunnel/control.ts';
 import { createContainer } from './create-container.ts';
 import type { Draft } from './draft.ts';
 import type { Network } from './network.ts';
+import { POLLING } from './polling.ts';
 import { environmentNames, lastValue } from './run-arguments.ts';
 import {
   type AttachedContainer,
@@ -36,7 +37,8 @@ export interface UserOptions {
 /** Creates the user's container in the network container's namespace. It is removed by `cleanup`. */
 export async function startUser(options: UserOptions): Promise<UserContainer> {
   const { docker, draft, request, view, network, labels, interrupts, cleanup } = options;
-  const environment = mergeEnvironment(draft, view.environment, environmentNames(request.flags));
+  const pod = { ...view.environment, ...(request.own.poll ? POLLING : {}) };
+  const environment = mergeEnvironment(draft, pod, environmentNames(request.flags));
   const created = joinedContainer(draft, network.container.id, environment, labels);
   const container = await createContainer(docker, { ...created, platform: draft.platform });
   const user = new UserContainer(container, draft, clientFlags(request.flags).start, interrupts);

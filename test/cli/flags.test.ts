@@ -21,6 +21,7 @@ const DEFAULTS: DockerRunFlags = {
   localCidr: [],
   dryRun: false,
   pushProxyImage: false,
+  poll: false,
 };
 
 describe('tp’s own flags', () => {

@@ -23,6 +23,7 @@ const FLAGS: DockerRunFlags = {
   localCidr: [],
   dryRun: false,
   pushProxyImage: false,
+  poll: false,
 };
 
 const SHOP: ServiceView = { name: 'shop', ports: [{ port: 80, pod: 8080, name: 'http' }], selects: ['app'] };

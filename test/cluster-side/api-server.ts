@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppsV1Api, CoreV1Api } from '@kubernetes/client-node';
+import { AppsV1Api, CoreV1Api, DiscoveryV1Api } from '@kubernetes/client-node';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import type { Cluster } from '../../src/cluster/client.ts';
 import type { Login } from '../../src/cluster/login.ts';
@@ -44,7 +44,8 @@ export class ApiServer {
     const api = new ApiClient({ ...place, server: this.url, cluster: {}, user: { token: 'secret' } }, login);
     const core = new CoreV1Api(api.configuration);
     const apps = new AppsV1Api(api.configuration);
-    return { ...place, api, core, apps } as unknown as Cluster;
+    const discovery = new DiscoveryV1Api(api.configuration);
+    return { ...place, api, core, apps, discovery } as unknown as Cluster;
   }
 
   close(): void {

@@ -83,14 +83,14 @@ describe('the Role', () => {
     assert.deepEqual(roles[0]?.rules, expected);
   });
 
-  it('for the advice only lists, and only what the preflight reads beside', () => {
-    const source = read('src/cluster/preflight.ts');
+  it('for the advice only lists, and only what is read where it may be', () => {
+    const source = `${read('src/cluster/preflight.ts')}\n${read('src/cluster/endpoint.ts')}`;
     for (const { resources, verbs } of roles[1]?.rules ?? []) {
       assert.deepEqual(verbs, ['list']);
       const [plural = ''] = resources;
       assert.match(source, new RegExp(`listNamespaced${plural.replace(/s$/, '')}\\(`, 'i'), plural);
     }
-    const lists = source.match(/readable\(\w+\.listNamespaced/g) ?? [];
+    const lists = source.match(/(?:readable\(\w+|discovery)\.listNamespaced/g) ?? [];
     assert.equal(roles[1]?.rules.length, lists.length);
   });
 });

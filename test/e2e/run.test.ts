@@ -104,6 +104,14 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
     assert.match(await withInput('python3', ['-c', script, ...line], ''), /41 101/);
   });
 
+  test('--poll makes programs that reload look at files; what the user sets goes before it', async () => {
+    const flags = ['--poll', '-e', 'WATCHPACK_POLLING=500', '--no-inbound'];
+    const script = 'console.log(process.env.CHOKIDAR_USEPOLLING, process.env.WATCHPACK_POLLING)';
+    const { code, stdout, stderr } = await tp('docker-run', ...flags, IMAGE, 'node', '-e', script);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'true 500\n');
+  });
+
   test('-P publishes what the image exposes; --dns-search and --dns-option add to what the pod has', async () => {
     const flags = ['-P', '--dns-search', 'corp.example', '--dns-option', 'ndots:2', '--no-inbound'];
     const { code, stdout, stderr } = await tp('docker-run', ...flags, IMAGE, 'cat', '/etc/resolv.conf');
