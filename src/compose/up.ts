@@ -94,7 +94,7 @@ export async function composeUp(
       interrupts.signal,
     );
     progress.yieldTerminal({ raw: false, input: false });
-    return await runCompose([...fileFlags(files), 'up', ...composeFlags], failed, interrupts);
+    return await runCompose([...fileFlags(files), 'up', ...composeFlags], failed, stop, interrupts);
   } finally {
     await removeServices(files, services).catch((error: Error) => progress.warn(error.message));
     stop.abort();
@@ -102,16 +102,32 @@ export async function composeUp(
   }
 }
 
-/** Runs Compose in this terminal, in a session of its own: Ctrl-C is handed on once, so that it stops in order. */
-async function runCompose(args: string[], lost: Promise<unknown>, interrupts: Interrupts): Promise<number> {
+/**
+ * Runs Compose in this terminal, in a session of its own. At Ctrl-C the sessions end at once, so that the Services are
+ * given back before anything stops; Compose hears of it once, and stops in order.
+ */
+async function runCompose(
+  args: string[],
+  lost: Promise<unknown>,
+  stop: AbortController,
+  interrupts: Interrupts,
+) {
   const client = spawn('docker', ['compose', ...args], { stdio: 'inherit', detached: true });
   const exited = once(client, 'exit').then(([code]) => (code as number | null) ?? 1);
-  const end = () => void client.kill('SIGINT');
-  interrupts.signal.addEventListener('abort', end, { once: true });
+  const { signal } = interrupts;
+  const end = () => {
+    stop.abort();
+    client.kill('SIGINT');
+  };
+  signal.addEventListener('abort', end, { once: true });
+  const orLost = lost.catch((error) => {
+    if (!signal.aborted) throw error;
+  });
   try {
-    return await Promise.race([exited, lost.then(() => 0)]);
+    return await Promise.race([exited, orLost.then(() => exited)]);
   } finally {
-    if (client.exitCode === null) client.kill('SIGINT');
+    signal.removeEventListener('abort', end);
+    if (client.exitCode === null && !signal.aborted) client.kill('SIGINT');
     const limit = new Promise<void>((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref());
     await Promise.race([exited, limit]);
   }
