@@ -28,7 +28,7 @@ const CASES: readonly [image: string, registry: string, path: string][] = [
   ['registry.example.com:5000/a/b/c:tag', 'registry.example.com:5000', 'a/b/c'],
   [`registry.example.com:5000/a/b@${DIGEST}`, 'registry.example.com:5000', 'a/b'],
   ['registry:5000/servicename', 'registry:5000', 'servicename'],
-  ['ghcr.io/owner/name:sha-1a2b3c', 'ghcr.io', 'owner/name'],
+  ['images.example/owner/name:sha-1a2b3c', 'images.example', 'owner/name'],
   ['[2001:db8::1]:5000/servicename:1', '[2001:db8::1]:5000', 'servicename'],
   // Paths are in lower case, so a first component that is not can only be a host.
   ['Registry/servicename', 'Registry', 'servicename'],
