@@ -5,13 +5,13 @@ import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
 /** What each command does. What it needs is loaded when it runs, so that help is quick. */
 
 /** Where a command works: its flags with what tp.yaml adds to them, Docker's flags of that file, and what it says. */
-async function surroundings<Flags = DockerRunFlags>(command: Command) {
+async function surroundings(command: Command) {
   const [{ Progress }, { applySettings, readConfigFile }] = await Promise.all([
     import('./progress.ts'),
     import('./config-file.ts'),
   ]);
-  const dockerFlags = applySettings(command, readConfigFile(process.cwd()));
-  return { own: command.opts() as Flags, dockerFlags, progress: new Progress() };
+  const dockerFlags = applySettings(command, await readConfigFile(process.cwd()));
+  return { own: command.opts<DockerRunFlags>(), dockerFlags, progress: new Progress() };
 }
 
 /** `tp docker-run`, whose flags Docker's client parses, but for tp's own. Returns the container's exit code. */

@@ -16,43 +16,43 @@ const read = (text: string) => {
 };
 
 /** What a command line becomes beside a file. */
-function flagsOf(text: string, ...line: string[]): { own: DockerRunFlags; docker: string[] } {
+async function flagsOf(text: string, ...line: string[]): Promise<{ own: DockerRunFlags; docker: string[] }> {
   const parser = new Command();
   for (const option of DOCKER_RUN_FLAGS) parser.addOption(option);
   parser.parse(line, { from: 'user' });
-  const docker = applySettings(parser, read(text));
+  const docker = applySettings(parser, await read(text));
   return { own: parser.opts(), docker };
 }
 
 after(() => rmSync(directory, { recursive: true }));
 
 describe('tp.yaml', () => {
-  it('need not be there, and may be empty', () => {
-    assert.deepEqual(readConfigFile(join(directory, 'nowhere')), {});
-    assert.deepEqual(read(''), {});
-    assert.deepEqual(read('# nothing yet\n'), {});
+  it('need not be there, and may be empty', async () => {
+    assert.deepEqual(await readConfigFile(join(directory, 'nowhere')), {});
+    assert.deepEqual(await read(''), {});
+    assert.deepEqual(await read('# nothing yet\n'), {});
   });
 
-  it('gives what the command line does not', () => {
-    const { own } = flagsOf('namespace: staging\nskip-init: true\ninbound: false\nport: ["3000:80"]');
+  it('gives what the command line does not', async () => {
+    const { own } = await flagsOf('namespace: staging\nskip-init: true\ninbound: false\nport: ["3000:80"]');
     assert.deepEqual(
       [own.namespace, own.skipInit, own.inbound, own.port],
       ['staging', true, false, ['3000:80']],
     );
   });
 
-  it('yields to the command line, list by list', () => {
+  it('yields to the command line, list by list', async () => {
     const file = 'namespace: staging\nport: ["3000:80", "3001:81"]\nworkload: deployment/a';
-    const { own } = flagsOf(file, '-n', 'other', '--port', '9:9', '--no-workload');
+    const { own } = await flagsOf(file, '-n', 'other', '--port', '9:9', '--no-workload');
     assert.deepEqual([own.namespace, own.port, own.workload], ['other', ['9:9'], false]);
   });
 
-  it('may stand in for no workload, as --no-workload does', () => {
-    assert.equal(flagsOf('workload: false').own.workload, false);
+  it('may stand in for no workload, as --no-workload does', async () => {
+    assert.equal((await flagsOf('workload: false')).own.workload, false);
   });
 
-  it("has words of docker run's command line", () => {
-    assert.deepEqual(flagsOf('docker-flags: [-v, ".:/app"]').docker, ['-v', '.:/app']);
+  it("has words of docker run's command line", async () => {
+    assert.deepEqual((await flagsOf('docker-flags: [-v, ".:/app"]')).docker, ['-v', '.:/app']);
   });
 
   it('has a key for every flag that is not of one run', () => {
@@ -82,17 +82,14 @@ describe('tp.yaml', () => {
     ['key: [', /line \d: /, /docs/],
   ];
   for (const [text, message, hint] of refused) {
-    it(`is refused: ${JSON.stringify(text)}`, () => {
-      assert.throws(
-        () => read(text),
-        (error: unknown) => {
-          assert.ok(error instanceof TpError, String(error));
-          assert.equal(error.code, 'TP_CONFIG_FILE');
-          assert.match(error.message, message);
-          assert.match(error.hint ?? '', hint);
-          return true;
-        },
-      );
+    it(`is refused: ${JSON.stringify(text)}`, async () => {
+      await assert.rejects(read(text), (error: unknown) => {
+        assert.ok(error instanceof TpError, String(error));
+        assert.equal(error.code, 'TP_CONFIG_FILE');
+        assert.match(error.message, message);
+        assert.match(error.hint ?? '', hint);
+        return true;
+      });
     });
   }
 });
