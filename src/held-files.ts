@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runtimeDirectory } from './runtime-directory.ts';
 
 /**
  * What a held session keeps on the host, for those who join it and for whoever wants to know what it does. In the user's
@@ -14,19 +14,15 @@ export interface HeldFiles {
   log: string;
 }
 
-const RUNTIME = () => process.env.XDG_RUNTIME_DIR || tmpdir();
-
 export function heldFiles(name: string): HeldFiles {
-  const directory = join(RUNTIME(), name);
-  return { directory, environment: join(directory, 'environment'), log: join(RUNTIME(), `${name}.log`) };
+  const directory = join(runtimeDirectory(), name);
+  return { directory, environment: join(directory, 'environment'), log: `${directory}.log` };
 }
 
 /** Makes the directory anew, its user's alone. Throws where another user's is in the way. */
-export function makeHeldDirectory(name: string): HeldFiles {
-  const files = heldFiles(name);
+export function makeHeldDirectory(name: string): void {
   removeHeldDirectory(name);
-  mkdirSync(files.directory, { mode: 0o700 }); // not recursive: one that is there still is not ours
-  return files;
+  mkdirSync(heldFiles(name).directory, { mode: 0o700 }); // not recursive: one that is there still is not ours
 }
 
 export function removeHeldDirectory(name: string): void {

@@ -4,10 +4,13 @@ import { TpError } from '../errors.ts';
 
 const run = promisify(execFile);
 
-/** What a project's configuration may be, as JSON (bytes). */
+/** What a project's configuration may be, as YAML (bytes). */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** The first that knows `!override`, which the generated file needs (Compose release notes). */
+/**
+ * The generated file needs the long form of `env_file` (2.24.0); 2.24.4 is the first that also knows `!override`, for a
+ * team's own template (Compose release notes).
+ */
 const OLDEST = [2, 24, 4] as const;
 
 /** Runs `docker compose`; gives its stdout. Throws TpError with its own words. */

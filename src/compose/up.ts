@@ -111,7 +111,7 @@ async function runCompose(
   lost: Promise<unknown>,
   stop: AbortController,
   interrupts: Interrupts,
-) {
+): Promise<number> {
   const client = spawn('docker', ['compose', ...args], { stdio: 'inherit', detached: true });
   const exited = once(client, 'exit').then(([code]) => (code as number | null) ?? 1);
   const { signal } = interrupts;

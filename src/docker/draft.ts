@@ -42,10 +42,8 @@ export async function draftContainer(
   if (code !== 0) throw await refusal(docker, run.image);
   const container = docker.getContainer(id.trim());
   try {
-    const inspect = await container.inspect();
-    const image = await docker.getImage(inspect.Image).inspect();
     const platform = lastValue(run.flags, '--platform') ?? process.env.DOCKER_DEFAULT_PLATFORM;
-    return { image: run.image, imageEnvironment: image.Config.Env ?? [], platform, inspect };
+    return { ...(await readDraft(docker, container.id)), image: run.image, platform };
   } finally {
     await container.remove({ v: true, force: true }); // with the anonymous volumes that creating it made
     // It names a container that is gone, and Docker refuses a file that is there.

@@ -1,16 +1,15 @@
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LINK_SOCKET } from '../../images/network/messages.ts';
+import { runtimeDirectory } from '../runtime-directory.ts';
 
 /**
  * A directory that the CLI and the network container share where Docker runs on the same Linux: the agent's socket
  * lies in it, and a link through it costs neither dockerd nor a process in between. Its user's alone.
  */
-export const linkDirectory = (session: string): string =>
-  join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `tp-${session}`);
+export const linkDirectory = (session: string): string => join(runtimeDirectory(), `tp-${session}`);
 
 /** Makes the directory. Undefined where Docker cannot be on this machine, going by its address. */
 export function makeLinkDirectory(session: string, dockerHost: string): string | undefined {

@@ -4,6 +4,7 @@ import { TpError } from '../errors.ts';
 import { proxyArguments } from './build-arguments.ts';
 import { type BuildContext, buildContext } from './build-context.ts';
 import { failureOf } from './client-command.ts';
+import { exists } from './exists.ts';
 
 const REPOSITORY = 'tp-network';
 
@@ -60,15 +61,8 @@ export async function buildFor(options: NetworkImageOptions, architecture: strin
 }
 
 /** Whether Docker has the image. */
-export async function imageExists(docker: Dockerode, image: string): Promise<boolean> {
-  try {
-    await docker.getImage(image).inspect();
-    return true;
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return false;
-    throw error;
-  }
-}
+export const imageExists = (docker: Dockerode, image: string): Promise<boolean> =>
+  exists(docker.getImage(image).inspect());
 
 async function pull(image: string, onStep: (line: string) => void): Promise<void> {
   onStep(`pulling ${image}`);

@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import { SESSION } from '../labels.ts';
+import { exists } from './exists.ts';
 import { removeContainer } from './user-container.ts';
 
 /** Sessions that have containers here, with the labels of one of them. */
@@ -21,12 +22,5 @@ export async function removeSession(docker: Dockerode, session: string): Promise
 }
 
 /** Whether a container has this name. */
-export async function containerExists(docker: Dockerode, name: string): Promise<boolean> {
-  try {
-    await docker.getContainer(name).inspect();
-    return true;
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return false;
-    throw error;
-  }
-}
+export const containerExists = (docker: Dockerode, name: string): Promise<boolean> =>
+  exists(docker.getContainer(name).inspect());

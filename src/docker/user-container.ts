@@ -113,7 +113,7 @@ export function startAttached(
   return { client, exited };
 }
 
-/** What Docker says of a container's end: undefined while it runs. */
+/** What Docker says of a container's end. */
 export interface ContainerEnd {
   code: number;
   /** Why it never ran; undefined where it did. */

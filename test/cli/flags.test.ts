@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Command } from 'commander';
 import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from '../../src/flags.ts';
+import { DEFAULTS } from './defaults.ts';
 
 function parsed(...words: string[]): DockerRunFlags {
   const command = new Command('docker-run').exitOverride().configureOutput({ writeErr: () => {} });
@@ -9,20 +10,6 @@ function parsed(...words: string[]): DockerRunFlags {
   command.parse(words, { from: 'user' });
   return command.opts<DockerRunFlags>();
 }
-
-const DEFAULTS: DockerRunFlags = {
-  inbound: true,
-  service: [],
-  fallback: true,
-  skipInit: false,
-  withoutContainer: [],
-  dropLabel: [],
-  port: [],
-  localCidr: [],
-  dryRun: false,
-  pushProxyImage: false,
-  poll: false,
-};
 
 describe('tp’s own flags', () => {
   it('need not be given', () => assert.deepEqual(parsed(), DEFAULTS));

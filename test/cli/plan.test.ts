@@ -11,20 +11,7 @@ import type { DockerRunFlags } from '../../src/flags.ts';
 import { hashOf, type PlanInput, planSession, type SessionPlan } from '../../src/plan.ts';
 import { describePlan, planAsYaml } from '../../src/plan-output.ts';
 import { sidecar, type TargetOptions, target } from '../cluster-side/target.ts';
-
-const FLAGS: DockerRunFlags = {
-  inbound: true,
-  service: [],
-  fallback: true,
-  skipInit: false,
-  withoutContainer: [],
-  dropLabel: [],
-  port: [],
-  localCidr: [],
-  dryRun: false,
-  pushProxyImage: false,
-  poll: false,
-};
+import { DEFAULTS } from './defaults.ts';
 
 const SHOP: ServiceView = { name: 'shop', ports: [{ port: 80, pod: 8080, name: 'http' }], selects: ['app'] };
 const METRICS: ServiceView = { name: 'metrics', ports: [{ port: 9090, pod: 9090 }], selects: ['app'] };
@@ -46,7 +33,7 @@ function plan(given: Given = {}): SessionPlan {
     tokenSha256: hashOf(Buffer.alloc(32)),
     namespace: 'shop',
     image: 'examplecom/servicename',
-    flags: { ...FLAGS, ...given.flags },
+    flags: { ...DEFAULTS, ...given.flags },
     target: 'target' in given && given.target === undefined ? undefined : target(given.target),
     limited: [],
     services: given.services ?? [SHOP],
@@ -132,7 +119,7 @@ const input = (): PlanInput => ({
   tokenSha256: '',
   namespace: 'shop',
   image: 'x',
-  flags: FLAGS,
+  flags: DEFAULTS,
   target: target(),
   limited: [],
   services: [SHOP],

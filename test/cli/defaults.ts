@@ -1,0 +1,16 @@
+import type { DockerRunFlags } from '../../src/flags.ts';
+
+/** tp's own flags where none is given. */
+export const DEFAULTS: DockerRunFlags = {
+  inbound: true,
+  service: [],
+  fallback: true,
+  skipInit: false,
+  withoutContainer: [],
+  dropLabel: [],
+  port: [],
+  localCidr: [],
+  dryRun: false,
+  pushProxyImage: false,
+  poll: false,
+};
