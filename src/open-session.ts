@@ -75,7 +75,6 @@ export async function openSession(
     view,
     lost: reporter.lost,
     takeOver() {
-      cleanup.defer(() => progress.step('giving the Services back', () => proxy.giveBack()));
       const takeover = new Takeover({
         plan,
         cluster,
@@ -84,7 +83,10 @@ export async function openSession(
         onElsewhere: (line) => progress.warn(line),
         onFailed: (error) => reporter.failed(error),
       });
-      cleanup.defer(() => takeover.stop());
+      cleanup.defer(async () => {
+        await takeover.stop();
+        if (takeover.begun) await progress.step('giving the Services back', () => proxy.giveBack());
+      });
       reporter.follow(proxy, network, takeover);
     },
   };

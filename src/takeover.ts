@@ -29,6 +29,11 @@ export class Takeover {
     this.#options = options;
   }
 
+  /** Whether any Service was taken, or may have been. */
+  get begun(): boolean {
+    return this.#begun.size > 0;
+  }
+
   /** Takes the ports that the process listens on now. */
   listening(ports: readonly number[]): void {
     if (this.#stopped) return;

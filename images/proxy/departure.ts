@@ -38,6 +38,11 @@ export class Departure {
     });
   }
 
+  /** The Services were given back just now: nodes that have not heard go on sending here, even after a quiet hour. */
+  givenBack(): void {
+    this.#lastAccepted = performance.now();
+  }
+
   /** Resolves when no connection comes any more and the open ones are done. Call it once the Services are given back. */
   async complete(): Promise<void> {
     while (!this.#done()) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Phase } from '../../src/tunnel/control.ts';
 import { ResetCode } from '../../src/tunnel/errors.ts';
 import type { Role } from '../../src/tunnel/hello.ts';
 import { decodeRequest } from '../../src/tunnel/request.ts';
@@ -39,13 +40,19 @@ function fallbackName({ service, namespace }: { service: string; namespace: stri
   return `${service}.${domain ?? `${namespace}.svc.cluster.local`}`;
 }
 
+/** `ended` is only said by a session that held Services; `leaving` then says that they were given back. */
+function onPhase(phase: Phase): void {
+  if (phase === 'leaving' && listeners.phase === 'ended') departure.givenBack();
+  listeners.setPhase(phase);
+}
+
 function serve(role: Role, stream: TunnelStream, payload: Buffer): void {
   const request = decodeRequest(payload);
   if (role === 'agent' && request.kind === 'tcp') dialOut(stream, request.host, request.port);
   else if (role === 'agent' && request.kind === 'udp') relayUdp(stream);
   else if (role === 'agent' && request.kind === 'listeners') listeners.follow(agent, stream);
   else if (role === 'control' && request.kind === 'call') {
-    serveCall(stream, { environment, addresses, fallback, onPhase: (phase) => listeners.setPhase(phase) });
+    serveCall(stream, { environment, addresses, fallback, onPhase });
   } else if (role === 'control' && request.kind === 'events') events.add(stream);
   else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
 }
@@ -91,7 +98,11 @@ process.on('SIGTERM', () => {
   setInterval(() => {
     if (agent || listeners.phase === 'leaving') return;
     if (!fallback) return listeners.setPhase('leaving'); // nobody to answer with
-    void fallback.isGone().then((gone) => gone && listeners.setPhase('leaving'));
+    void fallback.isGone().then((gone) => {
+      if (!gone || listeners.phase === 'leaving') return;
+      departure.givenBack();
+      listeners.setPhase('leaving');
+    });
   }, NEEDED_CHECK_MS);
   const leave = () => {
     if (listeners.phase === 'leaving') void departure.complete().then(() => process.exit(0));

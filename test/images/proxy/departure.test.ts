@@ -77,6 +77,16 @@ describe('a pod that is to end', () => {
     assert.equal(state.over, true);
   });
 
+  it('waits for nodes that have not heard yet, even if nobody called for a while', async () => {
+    now += 5_000;
+    departure.givenBack();
+    const state = leave();
+    await pass(1_000);
+    assert.equal(state.over, false);
+    await pass(400);
+    assert.equal(state.over, true);
+  });
+
   it('waits for what still comes', async () => {
     const state = leave();
     for (let n = 0; n < 3; n++) {
