@@ -15,7 +15,7 @@ import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
 import * as messages from './messages.ts';
-import { listeningSockets } from './native.ts';
+import { isWaitingToBeAccepted, listeningSockets } from './native.ts';
 import { redirectServer } from './redirect.ts';
 import {
   dockerHostAddresses,
@@ -86,6 +86,7 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   dialProcess(stream, {
     port: mapping.process,
     addresses: [configuration.podAddress, '127.0.0.1'],
+    isWaiting: isWaitingToBeAccepted,
     onRefused: () => watch.invalidate(),
     onOnlyAt: (address) =>
       warn(`port ${mapping.process} listens on ${address} only; in a pod nobody would reach it`),

@@ -11,7 +11,15 @@ export interface InboundDialOptions {
   onRefused(): void;
   /** It answered, but not at the first address. */
   onOnlyAt(address: string): void;
+  /** Whether the kernel has taken the connection, and the process not yet. */
+  isWaiting(socket: Socket): boolean;
 }
+
+/** A process that is not busy accepts within this time (ms): looking again at once costs less than a pause. */
+const EAGER_MS = 1;
+
+/** How often to look at a connection of a busy process (ms). */
+const LOOK_MS = 5;
 
 /** Brings a connection from the cluster to the user's process; the stream is accepted when the process accepted. */
 export function dialProcess(stream: TunnelStream, options: InboundDialOptions): void {
@@ -28,18 +36,39 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
     }
     const dialled = connect({ host, port, allowHalfOpen: true, noDelay: true });
     socket = dialled;
+    let connected = false;
     const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') attempt(index + 1);
+      // It closed its listener with this connection in the queue, and has read nothing of it.
+      else if (connected && error.code === 'ECONNRESET') attempt(addresses.length);
       else stream.reset(resetCodeOf(error), error.message);
     };
     dialled.once('error', failed);
     dialled.once('connect', () => {
-      dialled.off('error', failed);
-      stream.off('error', gone).off('close', gone);
-      if (index > 0) options.onOnlyAt(host);
-      stream.accept();
-      splice(dialled, stream);
+      connected = true;
+      whenAccepted(dialled, options.isWaiting, () => {
+        dialled.off('error', failed);
+        stream.off('error', gone).off('close', gone);
+        if (index > 0) options.onOnlyAt(host);
+        stream.accept();
+        splice(dialled, stream);
+      });
     });
   };
   attempt(0);
+}
+
+/**
+ * Calls `then` once the process has accepted. The kernel answers a dial before that, and resets what is in the queue of a
+ * process that ends: a request that was sent by then would be lost.
+ */
+function whenAccepted(socket: Socket, isWaiting: (socket: Socket) => boolean, then: () => void): void {
+  const since = performance.now();
+  const look = () => {
+    if (socket.destroyed) return;
+    if (!isWaiting(socket)) then();
+    else if (performance.now() - since < EAGER_MS) setImmediate(look);
+    else setTimeout(look, LOOK_MS);
+  };
+  look();
 }

@@ -1,7 +1,15 @@
 /** The system calls that Node lacks. The only user of koffi. Linux only; constants are the kernel's. */
 import { Socket as NodeSocket, type Socket } from 'node:net';
 import koffi from 'koffi';
-import { AF_INET, AF_INET6, type Listener, listenersRequest, parseListeners } from './sock-diag.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  connectionRequest,
+  isQueued,
+  type Listener,
+  listenersRequest,
+  parseListeners,
+} from './sock-diag.ts';
 
 const libc = koffi.load('libc.so.6');
 const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)');
@@ -52,25 +60,47 @@ export function originalDestination(socket: Socket): { host: string; port: numbe
   return { host: [...address.subarray(4, 8)].join('.'), port: address.readUInt16BE(2) };
 }
 
-/** Asks the kernel by netlink for the listening TCP sockets of this namespace. Throws Error where it cannot be asked. */
-export function listeningSockets(): Listener[] {
+/** Puts questions to the kernel by netlink. Throws Error where it cannot be asked. */
+function withSockDiag<T>(work: (ask: (request: Buffer) => void, next: () => Buffer) => T): T {
   const socket = checked(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG), 'netlink');
+  const ask = (request: Buffer) => void checked(send(socket, request, request.length, 0), 'sock_diag');
+  // The kernel has the answer ready when it is asked: this does not wait.
+  const next = () =>
+    answer.subarray(0, checked(recv(socket, answer, answer.length, MSG_DONTWAIT), 'sock_diag'));
   try {
-    return [AF_INET, AF_INET6].flatMap((family) => {
-      const request = listenersRequest(family);
-      checked(send(socket, request, request.length, 0), 'sock_diag');
-      const found: Listener[] = [];
-      for (;;) {
-        // The kernel has the answer ready when it is asked: this does not wait.
-        const bytes = checked(recv(socket, answer, answer.length, MSG_DONTWAIT), 'sock_diag');
-        const { listeners, done } = parseListeners(answer.subarray(0, bytes));
-        found.push(...listeners);
-        if (done) return found;
-      }
-    });
+    return work(ask, next);
   } finally {
     close(socket);
   }
+}
+
+/** The listening TCP sockets of this namespace. Throws Error where the kernel cannot be asked. */
+export function listeningSockets(): Listener[] {
+  return withSockDiag((ask, next) =>
+    [AF_INET, AF_INET6].flatMap((family) => {
+      ask(listenersRequest(family));
+      const found: Listener[] = [];
+      for (;;) {
+        const { listeners, done } = parseListeners(next());
+        found.push(...listeners);
+        if (done) return found;
+      }
+    }),
+  );
+}
+
+/**
+ * Whether a connection to a process of this namespace waits in the process's queue: the kernel has answered the dial, the
+ * process has not accepted it. Throws Error where the kernel cannot be asked.
+ */
+export function isWaitingToBeAccepted(dialled: Socket): boolean {
+  const { localAddress, localPort, remoteAddress, remotePort } = dialled;
+  if (!localAddress || !localPort || !remoteAddress || !remotePort) return false; // closed
+  const own = { address: remoteAddress, port: remotePort };
+  return withSockDiag((ask, next) => {
+    ask(connectionRequest(own, { address: localAddress, port: localPort }));
+    return isQueued(next());
+  });
 }
 
 /** The open TUN device: packets come by `onPacket`; `descriptor` is for writing them. */

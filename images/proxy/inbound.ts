@@ -43,7 +43,7 @@ async function answer(
   for (;;) {
     const agent = await listeners.wait(port, gone);
     if (!agent) break;
-    const stream = await openInbound(agent, port, peer, socket.remotePort ?? 1);
+    const stream = await openInbound(agent, port, { address: peer, port: socket.remotePort ?? 1 }, gone);
     if (stream === 'refused') {
       listeners.refused(port);
       // One that is said to listen and always refuses listens where we cannot reach it: not for ever.
@@ -64,14 +64,16 @@ async function answer(
 async function openInbound(
   agent: Tunnel,
   port: number,
-  address: string,
-  peerPort: number,
+  peer: { address: string; port: number },
+  gone: AbortSignal,
 ): Promise<TunnelStream | 'refused' | 'lost'> {
+  let stream: TunnelStream | undefined;
   try {
-    const stream = agent.open(encodeRequest({ kind: 'inbound', port, peer: { address, port: peerPort } }));
-    await once(stream, 'accept');
+    stream = agent.open(encodeRequest({ kind: 'inbound', port, peer }));
+    await once(stream, 'accept', { signal: gone });
     return stream;
   } catch (error) {
+    if (gone.aborted) stream?.destroy(); // a process that hangs may accept it in an hour
     const code = error instanceof StreamReset ? error.code : undefined;
     return code === ResetCode.connectionRefused || code === ResetCode.noListener ? 'refused' : 'lost';
   }

@@ -11,13 +11,14 @@ import { closeAll, closedPort, follow, quiet, serve, until } from '../sockets.ts
 const [POD, LOOPBACK] = ['127.0.0.7', '127.0.0.1'];
 
 /** The proxy's end of a connection that the agent brings to the process on `port`. */
-async function inbound(port: number, addresses = [POD, LOOPBACK]) {
+async function inbound(port: number, addresses = [POD, LOOPBACK], isWaiting = (_: Socket) => false) {
   const told = { refused: 0, only: [] as string[] };
   const pair = await tunnelPair({
     onStream: (stream) =>
       dialProcess(stream, {
         port,
         addresses,
+        isWaiting,
         onRefused: () => told.refused++,
         onOnlyAt: (address) => told.only.push(address),
       }),
@@ -71,6 +72,34 @@ describe('a connection from the cluster', () => {
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.notEqual(error.code, ResetCode.connectionRefused);
     assert.deepEqual(told, { refused: 0, only: [] });
+  });
+
+  it('is accepted when the process does so, not when the kernel does', async () => {
+    let waiting = true;
+    const port = await serve((socket) => socket.pipe(socket), POD);
+    const { near } = await inbound(port, [POD], () => waiting);
+    let accepted = false;
+    near.once('accept', () => {
+      accepted = true;
+    });
+    near.end('hello');
+    await quiet();
+    assert.equal(accepted, false);
+    waiting = false;
+    const here = follow(near);
+    await until(() => here.closed);
+    assert.equal(here.text, 'hello');
+  });
+
+  it('is refused if the process ends with it in its queue', async () => {
+    const connections: Socket[] = [];
+    const port = await serve((socket) => connections.push(socket), POD);
+    const { near, told } = await inbound(port, [POD, LOOPBACK], () => true);
+    await until(() => connections.length === 1);
+    connections[0]?.resetAndDestroy();
+    const [error] = (await once(near, 'error')) as [StreamReset];
+    assert.equal(error.code, ResetCode.connectionRefused);
+    assert.deepEqual(told, { refused: 1, only: [] });
   });
 
   it('that nobody wants any more is closed', async () => {

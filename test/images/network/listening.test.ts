@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { usersPorts } from '../../../images/network/listening.ts';
 import { REDIRECT_PORT } from '../../../images/network/messages.ts';
-import { AF_INET, AF_INET6, listenersRequest, parseListeners } from '../../../images/network/sock-diag.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  connectionRequest,
+  isQueued,
+  listenersRequest,
+  parseListeners,
+} from '../../../images/network/sock-diag.ts';
 
 /** One struct nlmsghdr with an inet_diag_msg of 72 bytes, as the kernel answers. */
 function answer(family: number, address: string, port: number): Buffer {
@@ -24,6 +31,41 @@ describe('sock_diag', () => {
     assert.equal(request.length, 72);
     assert.equal(request.readUInt32LE(0), 72);
     assert.deepEqual([...request.subarray(16, 24)], [AF_INET6, 6, 0, 0, 0, 4, 0, 0]);
+  });
+
+  it('asks for the one socket of a connection', () => {
+    const request = connectionRequest(
+      { address: '10.1.2.3', port: 8080 },
+      { address: '127.0.0.1', port: 40_000 },
+    );
+    assert.equal(request.readUInt16LE(6), 1, 'a single one, not a dump');
+    assert.equal(request.toString('hex', 24, 28), '1f909c40');
+    assert.equal(request.toString('hex', 28, 32), '0a010203');
+    assert.equal(request.toString('hex', 44, 48), '7f000001');
+    assert.equal(request.toString('hex', 64, 72), 'f'.repeat(16));
+  });
+
+  it('tells a connection that no process has accepted', () => {
+    const found = (state: number, inode: number) => {
+      const message = answer(AF_INET, '0a010203', 8080);
+      message.writeUInt8(state, 17);
+      message.writeUInt32LE(inode, 16 + 68);
+      return message;
+    };
+    const [ESTABLISHED, SYN_RECV, CLOSE_WAIT, LISTEN] = [1, 3, 8, 10];
+    assert.equal(isQueued(found(ESTABLISHED, 0)), true);
+    assert.equal(isQueued(found(ESTABLISHED, 4711)), false);
+    assert.equal(isQueued(found(CLOSE_WAIT, 0)), false);
+    assert.equal(isQueued(found(SYN_RECV, 0)), false, 'it is only wanted with data');
+    assert.equal(isQueued(found(LISTEN, 12)), false, 'the listener: the connection is not there yet');
+    const error = (errno: number) => {
+      const message = Buffer.alloc(36);
+      message.writeUInt16LE(2, 4);
+      message.writeInt32LE(-errno, 16);
+      return message;
+    };
+    assert.equal(isQueued(error(2)), false, 'gone');
+    assert.throws(() => isQueued(error(1)), /errno 1/);
   });
 
   it('is read message after message until it is done', () => {
