@@ -16,6 +16,7 @@ import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
 import * as messages from './messages.ts';
 import { isWaitingToBeAccepted, listeningSockets } from './native.ts';
+import { Pause } from './pause.ts';
 import { redirectServer } from './redirect.ts';
 import {
   dockerHostAddresses,
@@ -36,6 +37,7 @@ let configuration: messages.Configuration | undefined;
 let tunnel: Tunnel | undefined;
 let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
+const pause = new Pause();
 const localRoutes = new LocalRoutes();
 /** Docker's gateways, which are local from the start. */
 let gateways: string[] = [];
@@ -53,7 +55,7 @@ const watch = new ListeningWatch(listeningSockets, (ports) => {
 });
 
 function announcePorts(): void {
-  const listening = new Set(watch.ports);
+  const listening = new Set(pause.paused ? [] : watch.ports);
   const ports = configuration?.ports.filter(({ process }) => listening.has(process)).map(({ pod }) => pod);
   if (ports && announce && !announce.destroyed) announce.write(encodeMessage({ ports }));
 }
@@ -83,11 +85,13 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   const request = decodeRequest(payload);
   const mapping = request.kind === 'inbound' && configuration?.ports.find(({ pod }) => pod === request.port);
   if (!mapping || !configuration) return stream.reset(ResetCode.badRequest, 'not a port of this session');
+  if (pause.paused) return stream.reset(ResetCode.noListener, 'the process is being restarted');
   dialProcess(stream, {
     port: mapping.process,
     addresses: [configuration.podAddress, '127.0.0.1'],
     isWaiting: isWaitingToBeAccepted,
-    onRefused: () => watch.invalidate(),
+    onAccepted: (socket) => pause.add(socket, stream),
+    onRefused: () => watch.expect(),
     onOnlyAt: (address) =>
       warn(`port ${mapping.process} listens on ${address} only; in a pod nobody would reach it`),
   });
@@ -126,8 +130,21 @@ function join(socket: Socket): void {
 // One command after the other: a later one builds on what an earlier one set up.
 let turn: Promise<void> = Promise.resolve();
 async function obey(command: messages.AgentCommand): Promise<void> {
-  if (command.command === 'configure') await configure(command);
-  else await setLocal(command);
+  switch (command.command) {
+    case 'configure':
+      return await configure(command);
+    case 'local':
+      return await setLocal(command);
+    case 'pause': {
+      const drained = pause.begin(command.limitMs);
+      announcePorts();
+      await drained;
+      return tell({ event: 'paused' });
+    }
+    case 'resume':
+      pause.end();
+      watch.expect();
+  }
 }
 
 const decoder = new MessageDecoder();

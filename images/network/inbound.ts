@@ -11,6 +11,8 @@ export interface InboundDialOptions {
   onRefused(): void;
   /** It answered, but not at the first address. */
   onOnlyAt(address: string): void;
+  /** It has accepted. */
+  onAccepted(socket: Socket): void;
   /** Whether the kernel has taken the connection, and the process not yet. */
   isWaiting(socket: Socket): boolean;
 }
@@ -52,6 +54,7 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
         if (index > 0) options.onOnlyAt(host);
         stream.accept();
         splice(dialled, stream);
+        options.onAccepted(dialled);
       });
     });
   };

@@ -18,13 +18,21 @@ export interface Configuration extends LocalNetwork {
   ports: { pod: number; process: number }[];
 }
 
-export type AgentCommand = ({ command: 'configure' } & Configuration) | ({ command: 'local' } & LocalNetwork);
+export type AgentCommand =
+  | ({ command: 'configure' } & Configuration)
+  | ({ command: 'local' } & LocalNetwork)
+  /** The process is about to be ended on purpose: connections wait from now on, open ones have `limitMs` to end. */
+  | { command: 'pause'; limitMs: number }
+  /** Another process has been started. */
+  | { command: 'resume' };
 
 export type AgentEvent =
   /** The agent listens for links. */
   | { event: 'started' }
   /** Routes, rules and DNS are in place. */
   | { event: 'configured' }
+  /** Connections wait, and none is in the middle of something, or the limit is over. */
+  | { event: 'paused' }
   /** A link is up, and the proxy has answered. */
   | { event: 'linked' }
   | { event: 'unlinked'; reason: string }

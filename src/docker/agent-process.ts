@@ -51,6 +51,20 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.#send({ command: 'local', ...network });
   }
 
+  /**
+   * Has connections wait, as the process is about to be ended on purpose. Resolves when none is in the middle of
+   * something, or after `limitMs`. Throws TpError.
+   */
+  async pause(limitMs: number): Promise<void> {
+    this.#send({ command: 'pause', limitMs });
+    await this.#next('paused');
+  }
+
+  /** Another process has been started: connections go to it when it listens. */
+  resume(): void {
+    this.#send({ command: 'resume' });
+  }
+
   /** Waits for the agent's tunnel to be up; the link has been given to it. Throws TpError. */
   async linked(): Promise<void> {
     await this.#next('linked');

@@ -19,6 +19,7 @@ async function inbound(port: number, addresses = [POD, LOOPBACK], isWaiting = (_
         port,
         addresses,
         isWaiting,
+        onAccepted: () => {},
         onRefused: () => told.refused++,
         onOnlyAt: (address) => told.only.push(address),
       }),

@@ -1,0 +1,49 @@
+import type { Socket } from 'node:net';
+import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import { QuietConnections } from '../quiet-connections.ts';
+
+const CHECK_MS = 2;
+
+/**
+ * Before the user's process is ended on purpose: new connections wait at the proxy, and the open ones are brought to an
+ * end while the process still answers.
+ */
+export class Pause {
+  readonly #open = new QuietConnections('read');
+  readonly #streams = new WeakMap<Socket, TunnelStream>();
+  #paused = false;
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Follows a connection from the cluster to the process. */
+  add(socket: Socket, stream: TunnelStream): void {
+    this.#streams.set(socket, stream);
+    this.#open.add(socket);
+  }
+
+  /** Resolves when no connection is in the middle of something, or after `limitMs`: the rest is the process's to finish. */
+  async begin(limitMs: number): Promise<void> {
+    this.#paused = true;
+    const end = performance.now() + limitMs;
+    for (;;) {
+      this.#open.sweep((socket) => this.#close(socket));
+      if (this.#open.size === 0 || performance.now() >= end) return;
+      await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+    }
+  }
+
+  end(): void {
+    this.#paused = false;
+  }
+
+  /** Ends it towards the caller, who then closes it. */
+  #close(socket: Socket): void {
+    this.#open.delete(socket);
+    const stream = this.#streams.get(socket);
+    if (!stream || stream.destroyed) return;
+    socket.unpipe(stream).resume();
+    stream.end();
+  }
+}

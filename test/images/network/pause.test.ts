@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { Pause } from '../../../images/network/pause.ts';
+import type { TunnelStream } from '../../../src/tunnel/stream.ts';
+import { closeAll, socketPair } from '../sockets.ts';
+
+let now: number;
+let pause: Pause;
+
+/** Lets time pass by the agent's clock, with all that moves in between. */
+async function pass(ms: number): Promise<void> {
+  for (let end = now + ms; now < end; ) {
+    now += 2;
+    mock.timers.tick(2);
+    for (let n = 0; n < 4; n++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function begin(limitMs = 10_000) {
+  const state = { over: false };
+  void pause.begin(limitMs).then(() => {
+    state.over = true;
+  });
+  return state;
+}
+
+/** A connection of the agent to the process, and its stream to the proxy. */
+async function connection() {
+  const [agent, process] = await socketPair();
+  let ended = false;
+  const stream = new Duplex({
+    read() {},
+    write: (_chunk, _encoding, done) => done(),
+    final(done) {
+      ended = true;
+      done();
+    },
+  });
+  agent.pipe(stream);
+  pause.add(agent, stream as unknown as TunnelStream);
+  return { agent, process: process as Socket, ended: () => ended };
+}
+
+describe('before the process is ended on purpose', () => {
+  beforeEach(() => {
+    now = 10_000;
+    mock.method(performance, 'now', () => now);
+    mock.timers.enable({ apis: ['setTimeout'] });
+    pause = new Pause();
+  });
+  afterEach(() => {
+    mock.restoreAll();
+    mock.timers.reset();
+    closeAll();
+  });
+
+  it('there is nothing to wait for without connections', async () => {
+    assert.equal(pause.paused, false);
+    const state = begin();
+    assert.equal(pause.paused, true);
+    await pass(2);
+    assert.equal(state.over, true);
+    pause.end();
+    assert.equal(pause.paused, false);
+  });
+
+  it('a connection between two requests is closed towards the caller', async () => {
+    const { process, ended } = await connection();
+    process.write('an answer');
+    await pass(4);
+    const state = begin();
+    await pass(10);
+    assert.equal(ended(), false);
+    await pass(40);
+    assert.equal(ended(), true);
+    assert.equal(state.over, true);
+  });
+
+  it('one whose request is not answered yet is waited for', async () => {
+    const { agent, process, ended } = await connection();
+    const state = begin();
+    agent.write('a request');
+    await pass(300);
+    assert.deepEqual([ended(), state.over], [false, false]);
+    process.write('its answer');
+    await pass(60);
+    assert.deepEqual([ended(), state.over], [true, true]);
+  });
+
+  it('but not longer than the limit: the rest is the process’s to finish', async () => {
+    const { process, ended } = await connection();
+    const state = begin(1_000);
+    for (let n = 0; n < 110; n++) {
+      process.write('more');
+      await pass(10);
+    }
+    assert.deepEqual([ended(), state.over], [false, true]);
+  });
+});
