@@ -98,6 +98,24 @@ const GROUPS = {
       fix: '`docker pull IMAGE`, `docker login`',
     },
   },
+  Reloading: {
+    TP_RELOAD_PATH: {
+      means: '`--watch`, `--sync` or `--build` names a path that is not there, or that is not what it takes',
+      fix: '`--watch ./src`, `--sync ./src:/app/src`, `--build .`',
+    },
+    TP_WATCH: {
+      means: 'files cannot be watched, mostly because the limit of watches is reached',
+      fix: '`sudo sysctl fs.inotify.max_user_watches=524288`',
+    },
+    TP_SYNC: {
+      means: 'files cannot be copied into the container, or not be removed there',
+      fix: 'what the line says; an image without `rm` cannot lose files, and `--read-only` takes none',
+    },
+    TP_BUILD: {
+      means: 'the image of `--build` cannot be built, for the reason above the line',
+      fix: '`docker build --tag IMAGE DIR`',
+    },
+  },
   Compose: {
     TP_NO_COMPOSE: {
       means: "Docker's client has no Compose v2, or one that is older than the line says",

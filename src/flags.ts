@@ -23,6 +23,9 @@ export interface DockerRunFlags extends ClusterFlags {
   proxyImage?: string;
   pushProxyImage: boolean;
   poll: boolean;
+  watch: string[];
+  sync: string[];
+  build?: string;
   dryRun: boolean;
   output?: 'yaml';
 }
@@ -61,6 +64,9 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     "bring the proxy's image to the registry that the cluster announces",
   ).default(false),
   new Option('--poll', 'have programs that reload look at files, where no file events come').default(false),
+  list('--watch <path>', "start the container's process anew when files here change (repeatable)"),
+  list('--sync <src:dst>', 'copy files into the container, and again when they change (repeatable)'),
+  new Option('--build <dir>', 'build the image first, and again when files here change'),
   new Option('--dry-run', 'print the plan and change nothing').default(false),
   new Option('--output <format>', 'with --dry-run: the exact objects and patches').choices(['yaml']),
 ];
@@ -70,6 +76,9 @@ const OF_DOCKER_RUN: ReadonlySet<string> = new Set([
   '--workload',
   '--no-workload',
   '--poll',
+  '--watch',
+  '--sync',
+  '--build',
   '--dry-run',
   '--output',
 ]);

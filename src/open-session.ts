@@ -28,6 +28,8 @@ export interface OpenSession {
   view: PodView;
   /** Rejects when the session cannot go on. */
   lost: Promise<never>;
+  /** Tells the proxy whether the user's process runs or will run; while it does not, the original pods answer. */
+  processRuns(yes: boolean): Promise<void>;
   /** From now on each Service is switched when a process in the namespace listens on its port. */
   takeOver(): void;
 }
@@ -74,6 +76,9 @@ export async function openSession(
     network,
     view,
     lost: reporter.lost,
+    async processRuns(yes) {
+      await proxy.control.setPhase(yes ? 'running' : 'ended');
+    },
     takeOver() {
       const takeover = new Takeover({
         plan,

@@ -4,6 +4,9 @@ import { isatty } from 'node:tty';
 
 const STDIN = 0;
 
+/** Where other programs that people wait for write, too: stdout is the container's. */
+export const STDERR = 2;
+
 /** How often a step that waits is drawn again on a terminal (ms). */
 const REDRAW_MS = 100;
 

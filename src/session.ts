@@ -1,4 +1,6 @@
-import { checkDraft, draftContainer } from './docker/draft.ts';
+import { buildImage, removeUnnamed } from './docker/build-image.ts';
+import type { Docker } from './docker/connect.ts';
+import { checkDraft, type Draft, draftContainer, draftReplacement } from './docker/draft.ts';
 import { startUser } from './docker/user.ts';
 import { clientFlags } from './docker/user-container.ts';
 import type { DockerRunFlags } from './flags.ts';
@@ -7,6 +9,8 @@ import { openSession } from './open-session.ts';
 import { describePlan, planAsYaml } from './plan-output.ts';
 import { prepareSession, type SessionRequest } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
+import { reloadRequest } from './reload/request.ts';
+import { orAborted } from './together.ts';
 
 /** A `tp docker-run` line, taken apart. */
 export interface DockerRunRequest {
@@ -23,9 +27,10 @@ export async function runSession(
   interrupts: Interrupts,
 ): Promise<number> {
   const { own } = request;
+  const reload = reloadRequest(own, process.cwd());
 
   // Look and plan: nothing is changed.
-  const prepared = await prepareSession(asSession(request), progress, interrupts.signal);
+  const prepared = await prepareSession(asSession(request, progress), progress, interrupts.signal);
   const { plan, cluster, docker, labels, found } = prepared;
   if (own.dryRun) {
     const lines = [...describePlan(plan, cluster), ...found.advice].map((line) => `${line}\n`);
@@ -35,7 +40,7 @@ export async function runSession(
 
   // Act: all that follows is undone in reverse, whatever happens.
   await using cleanup = new AsyncDisposableStack();
-  const { network, view, lost, takeOver } = await openSession(prepared, own, {
+  const { network, view, lost, processRuns, takeOver } = await openSession(prepared, own, {
     progress,
     interrupts,
     cleanup,
@@ -44,27 +49,39 @@ export async function runSession(
   // Run: the Services are switched when the process listens, and given back first of all.
   const { draft } = found;
   const user = await startUser({ docker, draft, request, view, network, labels, interrupts, cleanup });
+  const reloading = reload && (await (await import('./reload/reloading.ts')).prepare(reload, user, cleanup));
   takeOver();
   const { Tty: raw, OpenStdin: input } = draft.inspect.Config;
   progress.yieldTerminal({ raw, input });
   cleanup.defer(() => progress.takeTerminal());
-  const code = await user.run(lost);
+  const redraft = () => draftOf(request, progress, draftReplacement)(docker, labels, interrupts.signal);
+  const forget = (image: string) => removeUnnamed(docker, image);
+  const running = { lost, processRuns, redraft, forget, progress, signal: interrupts.signal };
+  const code = reloading
+    ? await reloading.run(running)
+    : await orAborted(Promise.race([user.start(), lost]), interrupts.signal);
   if (code !== 0) progress.say(`the container ended with exit code ${code}`);
   return code;
 }
 
 /** Docker's own client reads the flags. */
-const asSession = ({ own, flags, image, command }: DockerRunRequest): SessionRequest => ({
-  own,
-  image,
+const asSession = (request: DockerRunRequest, progress: Progress): SessionRequest => ({
+  own: request.own,
+  image: request.image,
   async draft(docker, labels, signal) {
-    const draft = await draftContainer(
-      docker,
-      { flags: clientFlags(flags).create, image, command },
-      labels,
-      signal,
-    );
+    const draft = await draftOf(request, progress, draftContainer)(docker, labels, signal);
     checkDraft(draft);
     return draft;
   },
 });
+
+/** What Docker makes of the command line, with the image built first where that is asked for. */
+const draftOf =
+  ({ own, flags, image, command }: DockerRunRequest, progress: Progress, make: typeof draftContainer) =>
+  async (docker: Docker, labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Draft> => {
+    const { build: directory } = own;
+    if (directory !== undefined && !own.dryRun) {
+      await progress.lend(() => buildImage(docker, { image, directory }, signal));
+    }
+    return await make(docker, { flags: clientFlags(flags).create, image, command }, labels, signal);
+  };

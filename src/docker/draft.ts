@@ -5,7 +5,7 @@ import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
 import { OWN_SYSCTLS } from './network-container.ts';
 import { imageExists } from './network-image.ts';
-import { lastValue } from './run-arguments.ts';
+import { lastValue, withoutValue } from './run-arguments.ts';
 
 /** What Docker's own client made of the user's `docker run` line: the container it would have created. */
 export interface Draft {
@@ -50,6 +50,18 @@ export async function draftContainer(
     const idFile = lastValue(run.flags, '--cidfile');
     if (idFile !== undefined) rmSync(idFile, { force: true });
   }
+}
+
+/** As `draftContainer`, of a container that is to take another's place: it gets no name of its own. */
+export async function draftReplacement(
+  docker: Dockerode,
+  run: { flags: readonly string[]; image: string; command: readonly string[] },
+  containerLabels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Draft> {
+  const flags = withoutValue(withoutValue(run.flags, '--name'), '--cidfile');
+  const draft = await draftContainer(docker, { ...run, flags }, containerLabels, signal);
+  return { ...draft, inspect: { ...draft.inspect, Name: '' } };
 }
 
 /** The draft that a container is which somebody else created. Throws what the Docker API throws. */

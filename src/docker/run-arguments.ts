@@ -87,6 +87,11 @@ export function lastValue(flags: readonly string[], name: string): string | unde
     .findLast((value) => value !== undefined);
 }
 
+/** The flags without a long one and its values. */
+export function withoutValue(flags: readonly string[], name: string): string[] {
+  return flags.filter((word, at) => word !== name && flags[at - 1] !== name && !word.startsWith(`${name}=`));
+}
+
 /** The names that the user set with `-e` and `--env`, whatever their value. */
 export function environmentNames(flags: readonly string[]): string[] {
   const names: string[] = [];

@@ -143,9 +143,9 @@ export async function removeContainer(container: Dockerode.Container): Promise<v
   await container.remove({ v: true, force: true }).catch(ignoreGone);
 }
 
-/** Asks the container to stop as `docker stop` does: its stop signal, then its timeout, then the end. */
-export async function stopContainer(container: Dockerode.Container): Promise<void> {
-  await container.stop().catch(ignoreGone);
+/** Asks the container to stop as `docker stop` does: its stop signal, then its timeout or `grace` (s), then the end. */
+export async function stopContainer(container: Dockerode.Container, grace?: number): Promise<void> {
+  await container.stop(grace === undefined ? {} : { t: grace }).catch(ignoreGone);
 }
 
 function ignoreGone(error: { statusCode?: number }): void {

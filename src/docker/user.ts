@@ -36,16 +36,21 @@ export interface UserOptions {
 
 /** Creates the user's container in the network container's namespace. It is removed by `cleanup`. */
 export async function startUser(options: UserOptions): Promise<UserContainer> {
-  const { docker, draft, request, view, network, labels, interrupts, cleanup } = options;
+  const container = await createJoined(options, options.draft);
+  const user = new UserContainer(options, container);
+  options.cleanup.defer(() => user.end());
+  return user;
+}
+
+/** A container of a draft, in the network container's namespace and with the pod's environment. */
+async function createJoined(
+  { docker, request, view, network, labels }: UserOptions,
+  draft: Draft,
+): Promise<Dockerode.Container> {
   const pod = { ...view.environment, ...(request.own.poll ? POLLING : {}) };
   const environment = mergeEnvironment(draft, pod, environmentNames(request.flags));
   const created = joinedContainer(draft, network.container.id, environment, labels);
-  const container = await createContainer(docker, { ...created, platform: draft.platform });
-  const user = new UserContainer(container, draft, clientFlags(request.flags).start, interrupts);
-  cleanup.defer(() => user.end());
-  const idFile = lastValue(request.flags, '--cidfile');
-  if (idFile !== undefined) writeFileSync(idFile, container.id);
-  return user;
+  return await createContainer(docker, { ...created, platform: draft.platform });
 }
 
 /** Signals that `docker run` hands to the container, beside those that end a session. */
@@ -54,24 +59,50 @@ const HANDED_ON = ['SIGUSR1', 'SIGUSR2'] as const;
 /** A process that the person's signal does not end has this long (ms) before Docker's stop signal follows. */
 const INSIST_MS = 1_000;
 
+/** Before a restart, requests under way have this long (ms) to be answered; the rest are the ending process's own. */
+const PAUSE_LIMIT_MS = 1_000;
+
+/** At a restart a process has this long (s) after its stop signal, unless `--stop-timeout` says otherwise. */
+const RESTART_GRACE_S = 1;
+
+/** What a process exits with that had to be killed. */
+const KILLED = 137;
+
+/** What takes the place of the user's container. */
+export interface Replacement {
+  draft: Draft;
+  /** Brings into the container what it needs before it starts. */
+  fill(container: Dockerode.Container): Promise<void>;
+}
+
 /** The user's container, as the CLI sees it. */
 export class UserContainer {
-  readonly #container: Dockerode.Container;
-  readonly #draft: Draft;
-  readonly #flags: string[];
-  readonly #interrupts: Interrupts;
+  readonly #options: UserOptions;
+  #container: Dockerode.Container;
+  #draft: Draft;
   #attached: AttachedContainer | undefined;
+  #restarting: Promise<unknown> | undefined;
+  /** Whether it let a restart's whole grace pass: it ignores the signal, as most programs do that are process 1. */
+  #ignoresStop = false;
 
-  constructor(container: Dockerode.Container, draft: Draft, flags: string[], interrupts: Interrupts) {
+  constructor(options: UserOptions, container: Dockerode.Container) {
+    this.#options = options;
     this.#container = container;
-    this.#draft = draft;
-    this.#flags = flags;
-    this.#interrupts = interrupts;
+    this.#draft = options.draft;
+    this.#nameFile();
   }
 
-  /** Runs it in this terminal until it exits, the session is lost, or a signal comes. Returns its exit code. */
-  async run(lost: Promise<never>): Promise<number> {
-    const attached = startAttached(this.#container, this.#draft, this.#flags);
+  get container(): Dockerode.Container {
+    return this.#container;
+  }
+
+  /** Starts it in this terminal. Gives its exit code, when it has ended. */
+  start(): Promise<number> {
+    const attached = startAttached(
+      this.#container,
+      this.#draft,
+      clientFlags(this.#options.request.flags).start,
+    );
     this.#attached = attached;
     const handOn = (name: NodeJS.Signals) => void signalContainer(this.#container, name);
     for (const name of HANDED_ON) process.on(name, handOn);
@@ -81,18 +112,84 @@ export class UserContainer {
       process.off('SIGWINCH', resize);
       for (const name of HANDED_ON) process.off(name, handOn);
     });
-    const code = await orAborted(Promise.race([attached.exited, lost]), this.#interrupts.signal);
+    const code = this.#exitCode(this.#container, attached);
+    code.catch(() => {}); // nobody waits for a process that a restart ends
+    return code;
+  }
+
+  /** Docker's client gives the container's code, but for one that never ran. */
+  async #exitCode(container: Dockerode.Container, { exited }: AttachedContainer): Promise<number> {
+    const code = await exited;
     if (code === 0) return code;
-    const { code: found, neverStarted } = await endOf(this.#container);
+    const { code: found, neverStarted } = await endOf(container);
     return neverStarted === undefined ? code : startFailureCode(found);
+  }
+
+  /**
+   * Starts its process anew; with a replacement, that of a container made from it. Meanwhile callers wait. Gives the exit
+   * code of the new process, when it has ended.
+   */
+  async restart(replacement?: Replacement): Promise<{ ended: Promise<number> }> {
+    const restarting = this.#restart(replacement);
+    this.#restarting = restarting;
+    return await restarting;
+  }
+
+  async #restart(replacement: Replacement | undefined): Promise<{ ended: Promise<number> }> {
+    const { agent } = this.#options.network;
+    const next = replacement && (await createJoined(this.#options, replacement.draft));
+    try {
+      if (next) await replacement.fill(next);
+      await agent.pause(PAUSE_LIMIT_MS);
+      await this.#stopForRestart();
+    } catch (error) {
+      if (next) await removeContainer(next);
+      throw error;
+    }
+    if (next) await this.#replace(next, replacement.draft);
+    const ended = this.start();
+    agent.resume();
+    return { ended };
+  }
+
+  /** The id of the image that it is made of. */
+  get image(): string {
+    return this.#draft.inspect.Image;
+  }
+
+  async #stopForRestart(): Promise<void> {
+    if (!this.#attached || this.#attached.client.exitCode !== null) return;
+    const { StopTimeout: grace = RESTART_GRACE_S } = this.#draft.inspect.Config as { StopTimeout?: number };
+    if (this.#ignoresStop) await signalContainer(this.#container, 'SIGKILL');
+    else await stopContainer(this.#container, grace);
+    const code = await this.#attached.exited;
+    if (code === KILLED) this.#ignoresStop = true;
+  }
+
+  async #replace(next: Dockerode.Container, draft: Draft): Promise<void> {
+    const old = this.#container;
+    const name = this.#options.draft.inspect.Name.replace(/^\//, '');
+    this.#container = next; // from now on it is the one to remove
+    this.#draft = draft;
+    await removeContainer(old);
+    await next.rename({ name });
+    this.#nameFile();
+  }
+
+  /** `--cidfile`, of the container that there is. */
+  #nameFile(): void {
+    const idFile = lastValue(this.#options.request.flags, '--cidfile');
+    if (idFile !== undefined) writeFileSync(idFile, this.#container.id);
   }
 
   /** Ends and removes it: by the signal that ended the session, as `docker run` would, else as `docker stop` does. */
   async end(): Promise<void> {
-    const { received, hurrySignal } = this.#interrupts;
+    const { interrupts } = this.#options;
+    const { received, hurrySignal } = interrupts;
+    await this.#restarting?.catch(() => {}); // who waited for it has been told
     if (this.#attached && this.#attached.client.exitCode === null) {
       await orAborted(this.#stop(this.#attached, received), hurrySignal).catch(() => {}); // removed below
-      if (received) this.#interrupts.exitCode = (await endOf(this.#container)).code;
+      if (received) interrupts.exitCode = (await endOf(this.#container)).code;
     }
     await removeContainer(this.#container);
     await this.#attached?.exited; // what it wrote has been shown

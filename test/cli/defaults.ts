@@ -13,4 +13,6 @@ export const DEFAULTS: DockerRunFlags = {
   dryRun: false,
   pushProxyImage: false,
   poll: false,
+  watch: [],
+  sync: [],
 };
