@@ -13,24 +13,28 @@ interface Movement {
   read: number;
   written: number;
   movedAt: number;
-  /** Whether the last that moved was to the caller. */
-  answered: boolean;
+  /** What had been written when something was read last. */
+  writtenAtRead: number;
 }
 
-/** Which of a socket's two directions leads to the caller. */
-export type CallerSide = 'written' | 'read';
+/** Where a socket leads: to the caller, or to the process that answers. */
+export type Peer = 'caller' | 'process';
 
 /** Follows open connections, to close each at a moment at which nobody minds. */
 export class QuietConnections {
   readonly #sockets = new Map<Socket, Movement>();
-  readonly #callerSide: CallerSide;
+  readonly #peer: Peer;
 
-  constructor(callerSide: CallerSide) {
-    this.#callerSide = callerSide;
+  constructor(peer: Peer) {
+    this.#peer = peer;
   }
 
   add(socket: Socket): void {
-    this.#sockets.set(socket, { read: 0, written: 0, movedAt: performance.now(), answered: false });
+    const movement = { read: 0, written: 0, movedAt: performance.now(), writtenAtRead: 0 };
+    this.#sockets.set(socket, movement);
+    socket.on('data', () => {
+      movement.writtenAtRead = socket.bytesWritten;
+    });
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
@@ -47,14 +51,18 @@ export class QuietConnections {
   /** Calls `close` for those that are quiet now. To be called again and again, for it is how movement is seen. */
   sweep(close: (socket: Socket) => void): void {
     const now = performance.now();
-    for (const [socket, seen] of this.#sockets) {
+    for (const [socket, movement] of this.#sockets) {
       const { bytesRead: read, bytesWritten: written } = socket;
-      if (read !== seen.read || written !== seen.written) {
-        const answered = this.#callerSide === 'written' ? written !== seen.written : read !== seen.read;
-        this.#sockets.set(socket, { read, written, movedAt: now, answered });
+      if (read !== movement.read || written !== movement.written) {
+        Object.assign(movement, { read, written, movedAt: now });
       } else if (socket.writableLength > 0) {
         // One that reads slowly is in the middle of something.
-      } else if (now - seen.movedAt >= (seen.answered ? LULL_MS : IDLE_MS)) close(socket);
+      } else if (now - movement.movedAt >= (this.#isAnswered(movement) ? LULL_MS : IDLE_MS)) close(socket);
     }
+  }
+
+  /** Whether the last that moved was an answer. */
+  #isAnswered({ read, written, writtenAtRead }: Movement): boolean {
+    return this.#peer === 'caller' ? written > writtenAtRead : read > 0 && written === writtenAtRead;
   }
 }

@@ -9,7 +9,7 @@ const CHECK_MS = 2;
  * end while the process still answers.
  */
 export class Pause {
-  readonly #open = new QuietConnections('read');
+  readonly #open = new QuietConnections('process');
   readonly #streams = new WeakMap<Socket, TunnelStream>();
   #paused = false;
 
@@ -38,12 +38,19 @@ export class Pause {
     this.#paused = false;
   }
 
-  /** Ends it towards the caller, who then closes it. */
+  /**
+   * Ends it in good order on both sides. What the caller sends before it has heard does not reach the process, but is
+   * answered by a reset: the request was not begun, and can be sent again.
+   */
   #close(socket: Socket): void {
     this.#open.delete(socket);
     const stream = this.#streams.get(socket);
     if (!stream || stream.destroyed) return;
-    socket.unpipe(stream).resume();
+    socket.unpipe(stream);
+    stream.unpipe(socket);
     stream.end();
+    stream.once('data', () => stream.destroy()).resume();
+    socket.end();
+    socket.resume();
   }
 }

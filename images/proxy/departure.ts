@@ -11,7 +11,7 @@ const CHECK_MS = 5;
  * nobody would notice.
  */
 export class Departure {
-  readonly #open = new QuietConnections('written');
+  readonly #open = new QuietConnections('caller');
   #lastAccepted = performance.now();
 
   watch(server: Server): void {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { kubectlArguments } from './cluster.ts';
 
 /** What a steady load saw. A request that got no 2xx within two seconds has failed. */
@@ -10,15 +11,26 @@ export interface LoadResult {
   by: Record<string, number>;
 }
 
+/** The first answer of a version, from a service that tells its own (programs/reloading). Times are epoch ms. */
+export interface FirstAnswer {
+  version: string;
+  at: number;
+  /** When its process began, and when it listened. */
+  startedAt: number;
+  listeningAt: number;
+}
+
 /**
  * A steady load from a pod of the cluster: half on new connections, half on kept ones. It runs until stdin ends, or a
- * bound. A kept connection that the server has closed is tried again once, as every client that keeps connections does.
+ * bound. A request on a kept connection that the server has just closed is sent again on a new one, as every client does
+ * that keeps connections.
  */
 const SCRIPT = `
 import http from 'node:http';
 const [url, rate, limitMs] = [process.argv[1], Number(process.argv[2]), Number(process.argv[3])];
 const kept = new http.Agent({ keepAlive: true, maxSockets: 4 });
 const result = { sent: 0, failures: [], by: {} };
+const versions = new Set();
 let under = 0, over = false, turn = 0;
 function ask(agent, again) {
   const begin = performance.now();
@@ -30,14 +42,17 @@ function ask(agent, again) {
       if (done) return;
       if (response.statusCode < 200 || response.statusCode > 299) return fail('status ' + response.statusCode);
       clearTimeout(timer); done = true; under--;
-      const host = JSON.parse(body).hostname;
+      const { hostname: host, version, startedAt, listeningAt } = JSON.parse(body);
       result.by[host] = (result.by[host] ?? 0) + 1;
+      if (version === undefined || versions.has(version)) return;
+      versions.add(version);
+      process.stdout.write(JSON.stringify({ version, at: Date.now(), startedAt, listeningAt }) + '\\n');
     });
   });
   const timer = setTimeout(() => { request.destroy(); fail((agent ? 'kept' : 'new') + ' timed out'); }, 2000);
   request.on('error', (error) => {
     if (done) return;
-    if (request.reusedSocket && error.code === 'ECONNRESET' && !again) { done = true; under--; clearTimeout(timer); under++; return ask(agent, true); }
+    if (request.reusedSocket && error.code === 'ECONNRESET' && !again) { done = true; under--; clearTimeout(timer); under++; return ask(false, true); }
     fail((agent ? 'kept ' : 'new ') + error.code);
   });
 }
@@ -60,7 +75,9 @@ const LOAD_LIMIT_MS = 120_000;
 export class Load {
   readonly #child;
   readonly #ended: Promise<number>;
-  #output = '';
+  readonly #lines = new EventEmitter<{ line: [string] }>();
+  readonly #firsts = new Map<string, FirstAnswer>();
+  #last = '';
 
   private constructor(url: string, rate: number) {
     const [program, prefix] = kubectlArguments;
@@ -69,15 +86,30 @@ export class Load {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#ended = once(this.#child, 'close').then(([code]) => code as number);
-    this.#child.stdout.on('data', (chunk: Buffer) => {
-      this.#output += chunk.toString('utf8');
+    createInterface(this.#child.stdout).on('line', (line) => {
+      this.#last = line;
+      if (line.startsWith('{"version"')) {
+        const first = JSON.parse(line) as FirstAnswer;
+        this.#firsts.set(first.version, first);
+      }
+      this.#lines.emit('line', line);
     });
+  }
+
+  /** The first answer of a version, once there is one. Throws when there is none in `limitMs`. */
+  async sees(version: string, limitMs = 10_000): Promise<FirstAnswer> {
+    const signal = AbortSignal.timeout(limitMs);
+    for (;;) {
+      const first = this.#firsts.get(version);
+      if (first) return first;
+      await once(this.#lines, 'line', { signal });
+    }
   }
 
   /** Starts `rate` requests a second to `url`; resolves when the first are on their way. */
   static async start(url: string, rate: number): Promise<Load> {
     const load = new Load(url, rate);
-    const begun = once(load.#child.stdout, 'data');
+    const begun = once(load.#lines, 'line');
     const ended = load.#ended.then((code) => {
       throw new Error(`the load ended at once, with code ${code}`);
     });
@@ -90,7 +122,7 @@ export class Load {
   async stop(): Promise<LoadResult> {
     this.#child.stdin.end();
     const code = await this.#ended;
-    if (code !== 0) throw new Error(`the load ended with code ${code}: ${this.#output}`);
-    return JSON.parse(this.#output.slice(this.#output.indexOf('\n') + 1)) as LoadResult;
+    if (code !== 0) throw new Error(`the load ended with code ${code}: ${this.#last}`);
+    return JSON.parse(this.#last) as LoadResult;
   }
 }
