@@ -13,28 +13,22 @@ interface Movement {
   read: number;
   written: number;
   movedAt: number;
-  /** What had been written when something was read last. */
-  writtenAtRead: number;
+  /** Whether the last that moved was to the caller. */
+  answered: boolean;
 }
-
-/** Where a socket leads: to the caller, or to the process that answers. */
-export type Peer = 'caller' | 'process';
 
 /** Follows open connections, to close each at a moment at which nobody minds. */
 export class QuietConnections {
   readonly #sockets = new Map<Socket, Movement>();
-  readonly #peer: Peer;
+  readonly #isAnswered: (socket: Socket, before: Movement) => boolean;
 
-  constructor(peer: Peer) {
-    this.#peer = peer;
+  /** `isAnswered` tells, of a socket on which something moved since `before`, whether it was to the caller at last. */
+  constructor(isAnswered: (socket: Socket, before: Movement) => boolean) {
+    this.#isAnswered = isAnswered;
   }
 
   add(socket: Socket): void {
-    const movement = { read: 0, written: 0, movedAt: performance.now(), writtenAtRead: 0 };
-    this.#sockets.set(socket, movement);
-    socket.on('data', () => {
-      movement.writtenAtRead = socket.bytesWritten;
-    });
+    this.#sockets.set(socket, { read: -1, written: -1, movedAt: 0, answered: false });
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
@@ -51,18 +45,14 @@ export class QuietConnections {
   /** Calls `close` for those that are quiet now. To be called again and again, for it is how movement is seen. */
   sweep(close: (socket: Socket) => void): void {
     const now = performance.now();
-    for (const [socket, movement] of this.#sockets) {
+    for (const [socket, before] of this.#sockets) {
       const { bytesRead: read, bytesWritten: written } = socket;
-      if (read !== movement.read || written !== movement.written) {
-        Object.assign(movement, { read, written, movedAt: now });
+      if (read !== before.read || written !== before.written) {
+        const answered = this.#isAnswered(socket, before);
+        this.#sockets.set(socket, { read, written, movedAt: now, answered });
       } else if (socket.writableLength > 0) {
         // One that reads slowly is in the middle of something.
-      } else if (now - movement.movedAt >= (this.#isAnswered(movement) ? LULL_MS : IDLE_MS)) close(socket);
+      } else if (now - before.movedAt >= (before.answered ? LULL_MS : IDLE_MS)) close(socket);
     }
-  }
-
-  /** Whether the last that moved was an answer. */
-  #isAnswered({ read, written, writtenAtRead }: Movement): boolean {
-    return this.#peer === 'caller' ? written > writtenAtRead : read > 0 && written === writtenAtRead;
   }
 }

@@ -15,7 +15,7 @@ import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
 import * as messages from './messages.ts';
-import { isWaitingToBeAccepted, listeningSockets } from './native.ts';
+import { acceptanceBy, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { redirectServer } from './redirect.ts';
 import {
@@ -89,7 +89,7 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   dialProcess(stream, {
     port: mapping.process,
     addresses: [configuration.podAddress, '127.0.0.1'],
-    isWaiting: isWaitingToBeAccepted,
+    acceptance: acceptanceBy,
     onAccepted: (socket) => pause.add(socket, stream),
     onRefused: () => watch.expect(),
     onOnlyAt: (address) =>

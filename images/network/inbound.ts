@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { ResetCode, resetCodeOf } from '../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { splice } from '../splice.ts';
+import type { Acceptance } from './sock-diag.ts';
 
 export interface InboundDialOptions {
   /** The user's process: its port, and the addresses to try in turn. */
@@ -13,8 +14,8 @@ export interface InboundDialOptions {
   onOnlyAt(address: string): void;
   /** It has accepted. */
   onAccepted(socket: Socket): void;
-  /** Whether the kernel has taken the connection, and the process not yet. */
-  isWaiting(socket: Socket): boolean;
+  /** Where the connection is on the process's side. */
+  acceptance(socket: Socket): Acceptance;
 }
 
 /** A process that is not busy accepts within this time (ms): looking again at once costs less than a pause. */
@@ -22,6 +23,9 @@ const EAGER_MS = 1;
 
 /** How often to look at a connection of a busy process (ms). */
 const LOOK_MS = 5;
+
+/** A reset is told by its socket within this time (ms); where none is, the kernel's answer is not what we take it for. */
+const RESET_LIMIT_MS = 100;
 
 /** Brings a connection from the cluster to the user's process; the stream is accepted when the process accepted. */
 export function dialProcess(stream: TunnelStream, options: InboundDialOptions): void {
@@ -38,17 +42,15 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
     }
     const dialled = connect({ host, port, allowHalfOpen: true, noDelay: true });
     socket = dialled;
-    let connected = false;
     const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') attempt(index + 1);
       // It closed its listener with this connection in the queue, and has read nothing of it.
-      else if (connected && error.code === 'ECONNRESET') attempt(addresses.length);
+      else if (error.code === 'ECONNRESET') attempt(addresses.length);
       else stream.reset(resetCodeOf(error), error.message);
     };
     dialled.once('error', failed);
     dialled.once('connect', () => {
-      connected = true;
-      whenAccepted(dialled, options.isWaiting, () => {
+      whenAccepted(dialled, options.acceptance, () => {
         dialled.off('error', failed);
         stream.off('error', gone).off('close', gone);
         if (index > 0) options.onOnlyAt(host);
@@ -65,12 +67,14 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
  * Calls `then` once the process has accepted. The kernel answers a dial before that, and resets what is in the queue of a
  * process that ends: a request that was sent by then would be lost.
  */
-function whenAccepted(socket: Socket, isWaiting: (socket: Socket) => boolean, then: () => void): void {
+function whenAccepted(socket: Socket, acceptance: (socket: Socket) => Acceptance, then: () => void): void {
   const since = performance.now();
   const look = () => {
     if (socket.destroyed) return;
-    if (!isWaiting(socket)) then();
-    else if (performance.now() - since < EAGER_MS) setImmediate(look);
+    const waited = performance.now() - since;
+    const where = acceptance(socket);
+    if (where === 'accepted' || (where === 'gone' && waited >= RESET_LIMIT_MS)) then();
+    else if (where === 'queued' && waited < EAGER_MS) setImmediate(look);
     else setTimeout(look, LOOK_MS);
   };
   look();

@@ -2,10 +2,11 @@
 import { Socket as NodeSocket, type Socket } from 'node:net';
 import koffi from 'koffi';
 import {
+  type Acceptance,
   AF_INET,
   AF_INET6,
+  acceptanceOf,
   connectionRequest,
-  isQueued,
   type Listener,
   listenersRequest,
   parseListeners,
@@ -89,17 +90,14 @@ export function listeningSockets(): Listener[] {
   );
 }
 
-/**
- * Whether a connection to a process of this namespace waits in the process's queue: the kernel has answered the dial, the
- * process has not accepted it. Throws Error where the kernel cannot be asked.
- */
-export function isWaitingToBeAccepted(dialled: Socket): boolean {
+/** Where a connection to a process of this namespace is on that side. Throws Error where the kernel cannot be asked. */
+export function acceptanceBy(dialled: Socket): Acceptance {
   const { localAddress, localPort, remoteAddress, remotePort } = dialled;
-  if (!localAddress || !localPort || !remoteAddress || !remotePort) return false; // closed
+  if (!localAddress || !localPort || !remoteAddress || !remotePort) return 'gone';
   const own = { address: remoteAddress, port: remotePort };
   return withSockDiag((ask, next) => {
     ask(connectionRequest(own, { address: localAddress, port: localPort }));
-    return isQueued(next());
+    return acceptanceOf(next());
   });
 }
 

@@ -9,7 +9,9 @@ const CHECK_MS = 2;
  * end while the process still answers.
  */
 export class Pause {
-  readonly #open = new QuietConnections('process');
+  /** What had been written to the process when it was heard last: exact, for every reload meets connections that idle. */
+  readonly #writtenBefore = new WeakMap<Socket, number>();
+  readonly #open = new QuietConnections((socket) => this.#writtenBefore.get(socket) === socket.bytesWritten);
   readonly #streams = new WeakMap<Socket, TunnelStream>();
   #paused = false;
 
@@ -20,6 +22,7 @@ export class Pause {
   /** Follows a connection from the cluster to the process. */
   add(socket: Socket, stream: TunnelStream): void {
     this.#streams.set(socket, stream);
+    socket.on('data', () => this.#writtenBefore.set(socket, socket.bytesWritten));
     this.#open.add(socket);
   }
 

@@ -12,7 +12,7 @@ const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const IPPROTO_TCP = 6;
 const STATE_ESTABLISHED = 1;
-const STATE_LISTEN_BIT = 1 << 10;
+const STATE_LISTEN = 10;
 const ENOENT = 2;
 /** The offset of struct inet_diag_sockid in the request, and that of the inode in struct inet_diag_msg. */
 const SOCKET_ID = HEADER_BYTES + 8;
@@ -41,7 +41,7 @@ function requestFor(family: number, flags: number): Buffer {
 /** The request for all listening TCP sockets of a family. */
 export function listenersRequest(family: number): Buffer {
   const request = requestFor(family, NLM_F_DUMP);
-  request.writeUInt32LE(STATE_LISTEN_BIT, HEADER_BYTES + 4);
+  request.writeUInt32LE(1 << STATE_LISTEN, HEADER_BYTES + 4);
   return request;
 }
 
@@ -62,19 +62,27 @@ export function connectionRequest(own: End, peer: End): Buffer {
   return request;
 }
 
-/**
- * Whether the socket of the answer is connected, and no process has accepted it yet: the kernel gives it an inode when
- * one does. False also where there is none any more, or where the process only wants it with data (TCP_DEFER_ACCEPT).
- * Throws Error when the kernel refuses.
- */
-export function isQueued(answer: Buffer): boolean {
+/** Where a connection is on the process's side. */
+export type Acceptance =
+  /** The kernel has answered the dial, and no process has accepted. */
+  | 'queued'
+  /** A process has it, or only wants it with data (TCP_DEFER_ACCEPT). */
+  | 'accepted'
+  /** There is none: it has been reset. */
+  | 'gone';
+
+/** Reads the answer about one connection: the kernel gives a socket its inode when a process accepts it. Throws Error. */
+export function acceptanceOf(answer: Buffer): Acceptance {
   if (answer.readUInt16LE(4) === NLMSG_ERROR) {
     const errno = -answer.readInt32LE(HEADER_BYTES);
-    if (errno === ENOENT) return false;
+    if (errno === ENOENT) return 'gone';
     throw new Error(`sock_diag: errno ${errno}`);
   }
   const state = answer.readUInt8(HEADER_BYTES + 1);
-  return state === STATE_ESTABLISHED && answer.readUInt32LE(HEADER_BYTES + INODE) === 0;
+  if (state === STATE_LISTEN) return 'gone'; // its listener is what is found then
+  return state === STATE_ESTABLISHED && answer.readUInt32LE(HEADER_BYTES + INODE) === 0
+    ? 'queued'
+    : 'accepted';
 }
 
 /** Reads one datagram of the answer. Throws Error when the kernel refuses. */

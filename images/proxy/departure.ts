@@ -11,7 +11,10 @@ const CHECK_MS = 5;
  * nobody would notice.
  */
 export class Departure {
-  readonly #open = new QuietConnections('caller');
+  /** At the first look nobody knows what came last: then it may be a request. */
+  readonly #open = new QuietConnections(
+    ({ bytesWritten }, { written }) => written >= 0 && bytesWritten !== written,
+  );
   #lastAccepted = performance.now();
 
   watch(server: Server): void {

@@ -14,7 +14,7 @@ const OF_EDITORS = /^(\..*\.sw[opx]|4913|\.#.*|#.*#|.*~|\.DS_Store)$/;
 /**
  * What is left out below `root`, a file or directory that somebody named: `.git`, what editors leave while they work, and
  * what .gitignore and .dockerignore files name, from `top` down to the path. Rules that would leave out `root` itself do
- * not count, for it was asked for. Throws where a file cannot be read.
+ * not count, for it was asked for. The files are read once. Throws where one cannot be read.
  */
 export function ignoredBelow(root: string, top: string): IsIgnored {
   const rules = new Map<string, Rules[]>();

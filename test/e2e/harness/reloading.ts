@@ -5,7 +5,7 @@ import { docker } from './container.ts';
 
 /** A project whose code is edited while it runs: a copy of programs/reloading. */
 
-const PROGRAM = `${import.meta.dirname}/../programs/reloading`;
+export const PROGRAM = `${import.meta.dirname}/../programs/reloading`;
 const MODULES = `${import.meta.dirname}/../../../node_modules`;
 export const IMAGE = 'examplecom/reloading:dev';
 const WORKLOAD = ['--workload', 'deployment/servicename'];
@@ -45,10 +45,15 @@ export class Project implements AsyncDisposable {
     return project;
   }
 
-  /** Saves the code as another version, in place: `node --watch` loses a file that is replaced. Gives the time (epoch ms). */
+  /** Saves the code as another version. Gives the time (epoch ms). */
   save(version: string): number {
+    return this.write('server.js', this.code(version));
+  }
+
+  /** Writes a file in place: `node --watch` loses one that is replaced. Gives the time (epoch ms). */
+  write(name: string, text: string): number {
     const at = Date.now();
-    writeFileSync(join(this.directory, 'server.js'), this.code(version));
+    writeFileSync(join(this.directory, name), text);
     return at;
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { dialProcess } from '../../../images/network/inbound.ts';
+import type { Acceptance } from '../../../images/network/sock-diag.ts';
 import { ResetCode, type StreamReset } from '../../../src/tunnel/errors.ts';
 import { tunnelPair } from '../../tunnel/tunnel-pair.ts';
 import { closeAll, closedPort, follow, quiet, serve, until } from '../sockets.ts';
@@ -11,14 +12,18 @@ import { closeAll, closedPort, follow, quiet, serve, until } from '../sockets.ts
 const [POD, LOOPBACK] = ['127.0.0.7', '127.0.0.1'];
 
 /** The proxy's end of a connection that the agent brings to the process on `port`. */
-async function inbound(port: number, addresses = [POD, LOOPBACK], isWaiting = (_: Socket) => false) {
+async function inbound(
+  port: number,
+  addresses = [POD, LOOPBACK],
+  acceptance = (_: Socket): Acceptance => 'accepted',
+) {
   const told = { refused: 0, only: [] as string[] };
   const pair = await tunnelPair({
     onStream: (stream) =>
       dialProcess(stream, {
         port,
         addresses,
-        isWaiting,
+        acceptance,
         onAccepted: () => {},
         onRefused: () => told.refused++,
         onOnlyAt: (address) => told.only.push(address),
@@ -78,7 +83,7 @@ describe('a connection from the cluster', () => {
   it('is accepted when the process does so, not when the kernel does', async () => {
     let waiting = true;
     const port = await serve((socket) => socket.pipe(socket), POD);
-    const { near } = await inbound(port, [POD], () => waiting);
+    const { near } = await inbound(port, [POD], () => (waiting ? 'queued' : 'accepted'));
     let accepted = false;
     near.once('accept', () => {
       accepted = true;
@@ -95,12 +100,26 @@ describe('a connection from the cluster', () => {
   it('is refused if the process ends with it in its queue', async () => {
     const connections: Socket[] = [];
     const port = await serve((socket) => connections.push(socket), POD);
-    const { near, told } = await inbound(port, [POD, LOOPBACK], () => true);
+    const { near, told } = await inbound(port, [POD, LOOPBACK], () => 'queued');
     await until(() => connections.length === 1);
     connections[0]?.resetAndDestroy();
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.equal(error.code, ResetCode.connectionRefused);
     assert.deepEqual(told, { refused: 1, only: [] });
+  });
+
+  it('is refused if it has been reset already when it is looked for', async () => {
+    const port = await serve((socket) => socket.resetAndDestroy(), POD);
+    const { near, told } = await inbound(port, [POD, LOOPBACK], () => 'gone');
+    const [error] = (await once(near, 'error')) as [StreamReset];
+    assert.equal(error.code, ResetCode.connectionRefused);
+    assert.deepEqual(told, { refused: 1, only: [] });
+  });
+
+  it('is accepted where the kernel says that it is not there, and it is', async () => {
+    const port = await serve((socket) => socket.pipe(socket), POD);
+    const { near } = await inbound(port, [POD], () => 'gone');
+    await once(near, 'accept');
   });
 
   it('that nobody wants any more is closed', async () => {

@@ -5,8 +5,8 @@ import { REDIRECT_PORT } from '../../../images/network/messages.ts';
 import {
   AF_INET,
   AF_INET6,
+  acceptanceOf,
   connectionRequest,
-  isQueued,
   listenersRequest,
   parseListeners,
 } from '../../../images/network/sock-diag.ts';
@@ -53,19 +53,19 @@ describe('sock_diag', () => {
       return message;
     };
     const [ESTABLISHED, SYN_RECV, CLOSE_WAIT, LISTEN] = [1, 3, 8, 10];
-    assert.equal(isQueued(found(ESTABLISHED, 0)), true);
-    assert.equal(isQueued(found(ESTABLISHED, 4711)), false);
-    assert.equal(isQueued(found(CLOSE_WAIT, 0)), false);
-    assert.equal(isQueued(found(SYN_RECV, 0)), false, 'it is only wanted with data');
-    assert.equal(isQueued(found(LISTEN, 12)), false, 'the listener: the connection is not there yet');
+    assert.equal(acceptanceOf(found(ESTABLISHED, 0)), 'queued');
+    assert.equal(acceptanceOf(found(ESTABLISHED, 4711)), 'accepted');
+    assert.equal(acceptanceOf(found(CLOSE_WAIT, 0)), 'accepted');
+    assert.equal(acceptanceOf(found(SYN_RECV, 0)), 'accepted', 'it is only wanted with data');
+    assert.equal(acceptanceOf(found(LISTEN, 12)), 'gone', 'only its listener is there');
     const error = (errno: number) => {
       const message = Buffer.alloc(36);
       message.writeUInt16LE(2, 4);
       message.writeInt32LE(-errno, 16);
       return message;
     };
-    assert.equal(isQueued(error(2)), false, 'gone');
-    assert.throws(() => isQueued(error(1)), /errno 1/);
+    assert.equal(acceptanceOf(error(2)), 'gone');
+    assert.throws(() => acceptanceOf(error(1)), /errno 1/);
   });
 
   it('is read message after message until it is done', () => {

@@ -12,6 +12,7 @@ const server = createServer((_request, response) => {
 });
 server.listen(8080, () => {
   listeningAt = Date.now();
+  console.log('listening');
 });
 process.once('SIGTERM', () => {
   server.close(() => process.exit());
