@@ -30,11 +30,11 @@ load_node_images() {
   done
 }
 
-remove_images() { # the cluster's own, the base image unless it was pulled, and those of the example
+remove_images() { # the cluster's own, base images unless they were pulled, and those of the examples
   docker_answers || return 0
   local images
   images=$(docker image ls --format '{{.Repository}}:{{.Tag}}' 'examplecom/*'
     docker image ls --format '{{.Repository}}:{{.Tag}}' --filter label=tpcluster |
-      grep -x -e 'localhost/.*:dev' -e node:24-slim || true)
+      grep -x -e 'localhost/.*:dev' -e node:24-slim -e python:3-slim || true)
   [ -z "$images" ] || echo "$images" | xargs docker image rm >/dev/null || true
 }
