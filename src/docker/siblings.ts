@@ -6,8 +6,15 @@ export interface Siblings {
   names: Record<string, string[]>;
 }
 
-/** The containers on the same Docker networks as `container`, by address; by name on networks that have names. */
-export async function findSiblings(docker: Dockerode, container: string): Promise<Siblings> {
+/**
+ * The containers on the same Docker networks as `container`, by address; by name on networks that have names. `links` are
+ * further names of Compose services, by service.
+ */
+export async function findSiblings(
+  docker: Dockerode,
+  container: string,
+  links: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Siblings> {
   const own = await docker.getContainer(container).inspect();
   const networks = Object.keys(own.NetworkSettings.Networks ?? {});
   const others = await docker.listContainers({ filters: { network: networks } });
@@ -22,7 +29,7 @@ export async function findSiblings(docker: Dockerode, container: string): Promis
       if (network === 'bridge') continue; // the default network has no names
       const service = other.Labels['com.docker.compose.service'];
       const known = [...other.Names.map((name) => name.replace(/^\//, '')), ...(endpoint.Aliases ?? [])];
-      for (const name of service ? [...known, service] : known) {
+      for (const name of service ? [...known, service, ...(links[service] ?? [])] : known) {
         const set = names.get(name.toLowerCase()) ?? new Set();
         names.set(name.toLowerCase(), set.add(endpoint.IPAddress));
       }
