@@ -1,6 +1,5 @@
 import { connectCluster } from '../cluster/client.ts';
 import { listWorkloads } from '../cluster/workload.ts';
-import { TpError } from '../errors.ts';
 import type { DockerRunFlags } from '../flags.ts';
 import { holdUntil } from '../hold.ts';
 import type { Interrupts } from '../interrupts.ts';
@@ -91,8 +90,9 @@ export async function composeUp(
         { progress, interrupts, until: AbortSignal.any([stop.signal, interrupts.hurrySignal]) },
         () => ready[at]?.resolve(),
       );
-    } finally {
-      ready[at]?.reject(new TpError('TP_COMPOSE', `the session of ${service} has ended`));
+    } catch (error) {
+      ready[at]?.reject(error);
+      throw error;
     }
   });
   for (const { promise } of ready) promise.catch(() => {}); // what ended it is told below

@@ -95,11 +95,10 @@ export class Network {
     });
     const stop = new AbortController();
     cleanup.defer(() => stop.abort());
+    // One look after the other, so that none is overtaken by what an earlier one saw.
+    let looking = Promise.resolve();
     await watchSiblings(docker, stop.signal, () => {
-      this.#local().then(
-        (network) => this.agent.setLocal(network),
-        () => {}, // the network container is on its way out
-      );
+      looking = looking.then(async () => this.agent.setLocal(await this.#local())).catch(() => {}); // the network container is on its way out
     });
   }
 

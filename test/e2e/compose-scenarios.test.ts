@@ -77,7 +77,11 @@ async function runs(project: ComposeProject, scenario: Scenario): Promise<void> 
     ),
   );
   for (const words of says) await tp.says(words);
-  await check?.(project);
+  await check?.({
+    directory,
+    node: (service, script) => project.node(service, script),
+    running: () => project.running(),
+  });
   await tp.end('SIGINT');
   for (const url of Object.values(pods)) assert.ok(isOriginal(await callService(url)), url);
 }
