@@ -19,7 +19,8 @@ export async function compose(args: readonly string[]): Promise<string> {
     return (await run('docker', ['compose', ...args], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   } catch (cause) {
     const said = ((cause as { stderr?: string }).stderr ?? (cause as Error).message).trim();
-    throw new TpError('TP_COMPOSE', `docker compose ${args.at(-1)}: ${said}`, {
+    const verb = args[args.includes('-f') ? args.lastIndexOf('-f') + 2 : 0];
+    throw new TpError('TP_COMPOSE', `docker compose ${verb}: ${said}`, {
       cause,
       hint: 'docker compose config',
     });

@@ -45,5 +45,7 @@ describe('Compose', () => {
   it('is quoted where it refuses', async () => {
     does('echo "services.web must be a mapping" >&2; exit 15');
     await assert.rejects(compose(['config']), code('TP_COMPOSE', /config: services\.web must be a mapping/));
+    const rm = ['-f', 'a.yaml', '-f', 'b.yaml', 'rm', '--stop', 'web'];
+    await assert.rejects(compose(rm), code('TP_COMPOSE', /docker compose rm: services/));
   });
 });
