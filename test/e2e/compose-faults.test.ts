@@ -95,7 +95,10 @@ describe('tp compose up', () => {
       assert.match(up.stderr, /docker compose up has ended, with exit code \d+/);
       const { failures } = await load.stop();
       assert.deepEqual(failures, []);
-      await project.compose('down', '--rmi', 'local');
+      // What Compose had to leave, as the session was on it.
+      const ofProject = ['--filter', 'label=com.docker.compose.project=tp-e2e-faults'];
+      assert.equal(await docker('network', 'ls', '-q', ...ofProject), '');
+      await project.compose('down', '--rmi', 'local'); // the image that was built
     }, false);
   });
 

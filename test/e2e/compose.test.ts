@@ -139,7 +139,7 @@ describe('tp compose', () => {
   const REFUSED: Record<string, Refused> = {
     'an unknown service': {
       args: ['nosuch'],
-      says: /there is no service nosuch in this project \[TP_COMPOSE_SERVICE\]\n {2}tp compose up web/,
+      says: /there is no service nosuch in this project \[TP_COMPOSE_SERVICE\]\n {2}tp compose up cache\n {2}tp compose up web/,
     },
     'two services for one workload': {
       args: ['web', 'cache=deployment/servicename'],
