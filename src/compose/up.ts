@@ -1,18 +1,16 @@
 import { connectCluster } from '../cluster/client.ts';
 import { listWorkloads } from '../cluster/workload.ts';
 import type { DockerRunFlags } from '../flags.ts';
-import { holdUntil } from '../hold.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { Progress } from '../progress.ts';
 import { orAborted } from '../together.ts';
 import { checkCompose } from './client.ts';
-import { draftService, removeServices, removeUnusedNetworks } from './draft.ts';
-import { beneath } from './environment.ts';
+import { removeServices, removeUnusedNetworks } from './draft.ts';
 import { type Match, matchServices } from './match.ts';
-import { nameRules } from './names.ts';
-import { isOurs, networkName, type WrittenOverride, writeOverride } from './override.ts';
+import { isOurs, type WrittenOverride, writeOverride } from './override.ts';
 import { type ComposeProject, fileFlags, readProject } from './project.ts';
 import { runCompose } from './run.ts';
+import { ProjectSessions } from './sessions.ts';
 import { checkUpFlags } from './up-flags.ts';
 
 interface Looked {
@@ -60,57 +58,30 @@ export async function composeUp(
   interrupts: Interrupts,
 ): Promise<number> {
   const { project, matches } = await look(named, own, progress);
-  const services = matches.map(({ service }) => service);
-  checkUpFlags(composeFlags, services);
+  checkUpFlags(
+    composeFlags,
+    matches.map(({ service }) => service),
+  );
   const written = writeOverride(project, matches);
   announce(written, project, progress);
   const files = [...project.files, written.path];
 
-  const stop = new AbortController();
-  const ready = matches.map(() => Promise.withResolvers<void>());
-  // One after the other: two runs of Compose that make the same network get in each other's way.
-  let drafting: Promise<unknown> = Promise.resolve();
-  // Each session lives until Compose has ended, and the end of one is the end of all.
-  const sessions = matches.map(async (match, at) => {
-    const { service, workload, container } = match;
-    const definition = project.services[service] ?? {};
-    try {
-      await holdUntil(
-        {
-          own: { ...own, workload, container },
-          name: networkName(project.name, service),
-          draft(docker) {
-            const draft = drafting.then(() => draftService(docker, project, service));
-            drafting = draft.catch(() => {});
-            return draft;
-          },
-          format: beneath(definition.environment ?? {}),
-          names: nameRules(match, definition, progress),
-        },
-        { progress, interrupts, until: AbortSignal.any([stop.signal, interrupts.hurrySignal]) },
-        () => ready[at]?.resolve(),
-      );
-    } catch (error) {
-      ready[at]?.reject(error);
-      throw error;
-    }
-  });
-  for (const { promise } of ready) promise.catch(() => {}); // what ended it is told below
-  const lost = Promise.all(sessions);
-  lost.catch(() => {});
+  const sessions = new ProjectSessions(project, matches, own, progress, interrupts);
   const { signal } = interrupts;
   try {
-    await orAborted(Promise.race([Promise.all(ready.map(({ promise }) => promise)), lost]), signal);
+    await orAborted(Promise.race([sessions.ready, sessions.lost]), signal);
     progress.yieldTerminal({ raw: false, input: false });
     const up = [...fileFlags(files), 'up', ...composeFlags];
-    const code = await runCompose(up, { lost, signal, onEnd: () => stop.abort() });
+    const code = await runCompose(up, { lost: sessions.lost, signal, onEnd: () => sessions.stop() });
     if (!signal.aborted) progress.say(`docker compose up has ended, with exit code ${code}`);
     return code;
   } finally {
     const warn = (error: Error) => progress.warn(error.message);
-    await removeServices(files, services).catch(warn);
-    stop.abort();
-    await Promise.allSettled(sessions);
-    await removeUnusedNetworks(files).catch(warn);
+    // Where it failed too early to touch any container, those of before stay.
+    const begun = [...sessions.begun];
+    if (begun.length > 0) await removeServices(files, begun).catch(warn);
+    sessions.stop();
+    await sessions.ended();
+    if (begun.length > 0) await removeUnusedNetworks(files).catch(warn);
   }
 }
