@@ -94,7 +94,8 @@ describe('tp compose up', () => {
       await up.exited;
       assert.match(up.stderr, /docker compose up has ended, with exit code \d+/);
       const { failures } = await load.stop();
-      assert.deepEqual(failures, []);
+      // Compose ends the process without asking: what is under way on a kept connection may end with it.
+      assert.ok(failures.length <= IN_FLIGHT, failures.join('\n'));
       // What Compose had to leave, as the session was on it.
       const ofProject = ['--filter', 'label=com.docker.compose.project=tp-e2e-faults'];
       assert.equal(await docker('network', 'ls', '-q', ...ofProject), '');
