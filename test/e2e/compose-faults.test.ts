@@ -1,7 +1,7 @@
 /** What happens to a Compose project while some of its services act as pods. */
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { callService, kubectl } from './harness/cluster.ts';
 import { ComposeProject } from './harness/compose-project.ts';
@@ -154,7 +154,8 @@ describe('tp compose up', () => {
 
   test('docker compose watch brings files, and restarts the service', async () => {
     await whileUp(async ({ project }) => {
-      const { directory: cwd, env } = project;
+      const { directory: cwd } = project;
+      const env = { ...project.env, HOME: dirname(cwd) }; // where it leaves a file with its process id
       const watch = new Tp(['compose', 'watch', '--no-up'], { program: ['docker'], cwd, env });
       await watch.says(/Watch enabled/);
       appendFileSync(join(cwd, 'site/public/page.txt'), 'and edited\n');
