@@ -1,6 +1,8 @@
+import { serviceNames } from './cluster/services.ts';
 import type { Docker } from './docker/connect.ts';
 import { draftContainer, emptyDraft } from './docker/draft.ts';
 import { ensureNetworkImage } from './docker/network-image.ts';
+import { type NameRules, ProjectNames } from './docker/project-names.ts';
 import { containerExists } from './docker/session-containers.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
@@ -46,6 +48,8 @@ export interface HeldRequest {
   draft: SessionRequest['draft'];
   /** How those who join read the pod's environment. */
   format: EnvironmentFormat;
+  /** What a Compose project says of names. */
+  names?: NameRules;
 }
 
 export interface Holding {
@@ -57,7 +61,7 @@ export interface Holding {
 
 /** Opens a session and holds it until it is told to end, or is lost. `onReady` hears when it can be joined. */
 export async function holdUntil(
-  { own, name, draft, format }: HeldRequest,
+  { own, name, draft, format, names: rules }: HeldRequest,
   { progress, interrupts, until }: Holding,
   onReady: (held: HeldSession) => void,
 ): Promise<never> {
@@ -72,10 +76,11 @@ export async function holdUntil(
   const prepared = await prepareSession(request, progress, interrupts.signal);
   const { labels, session, plan } = prepared;
   labels[HELD] = name;
+  const names = rules && new ProjectNames(rules, await serviceNames(prepared.cluster));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => removeHeldDirectory(name));
   makeHeldDirectory(name);
-  const surroundings = { progress, interrupts, cleanup, containerName: name };
+  const surroundings = { progress, interrupts, cleanup, containerName: name, names };
   const { view, lost, takeOver } = await openSession(prepared, own, surroundings);
   const file = format(view.environment);
   writeEnvironment(name, file);

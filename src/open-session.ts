@@ -1,5 +1,6 @@
 import { startProxy } from './cluster/proxy.ts';
 import { type Network, startNetwork } from './docker/network.ts';
+import type { ProjectNames } from './docker/project-names.ts';
 import { pushImage } from './docker/push-image.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -19,6 +20,8 @@ export interface Surroundings {
   cleanup: AsyncDisposableStack;
   /** What the network container is to be called; by the session's id where it is not given. */
   containerName?: string;
+  /** What a Compose project says of its containers' names. */
+  names?: ProjectNames | undefined;
 }
 
 /** A network container that is the pod, for somebody to join. */
@@ -38,7 +41,7 @@ export interface OpenSession {
 export async function openSession(
   prepared: PreparedSession,
   own: DockerRunFlags,
-  { progress, interrupts, cleanup, containerName }: Surroundings,
+  { progress, interrupts, cleanup, containerName, names }: Surroundings,
 ): Promise<OpenSession> {
   const { docker, host, cluster, session, token, labels, found, plan } = prepared;
   const { signal } = interrupts;
@@ -62,6 +65,7 @@ export async function openSession(
         labels,
         session,
         name,
+        names,
         podName,
         progress,
         cleanup,

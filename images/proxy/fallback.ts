@@ -30,6 +30,7 @@ export interface FallbackOptions {
 export class Fallback {
   readonly #options: FallbackOptions;
   readonly #resolver = new Resolver({ timeout: 1_000, tries: 2 });
+  #lastFound: string[] = [];
 
   constructor(options: FallbackOptions) {
     this.#options = options;
@@ -68,9 +69,22 @@ export class Fallback {
     return await (resolve ? resolve(name) : this.#resolver.resolve4(name));
   }
 
+  /**
+   * The pods' addresses; those of the last time where their name is gone. It goes with the session, and for a moment after
+   * that there are nodes which still send to us.
+   */
+  async #lookUp(): Promise<string[]> {
+    try {
+      this.#lastFound = await this.#resolve();
+    } catch (error) {
+      if (this.#lastFound.length === 0) throw error;
+    }
+    return this.#lastFound;
+  }
+
   async #candidates(peer: string): Promise<string[]> {
     const { own } = this.#options;
-    const found = (await this.#resolve()).map(plainAddress).filter((address) => !own.includes(address));
+    const found = (await this.#lookUp()).map(plainAddress).filter((address) => !own.includes(address));
     // While one proxy pod replaces another each may see the other; not going back to the caller breaks the circle.
     const others = found.filter((address) => address !== peer);
     const candidates = others.length > 0 ? others : found;

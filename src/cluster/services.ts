@@ -28,6 +28,12 @@ export async function findServices(cluster: Cluster, target: Target): Promise<Se
   return services.items.flatMap((service) => viewOf(service, target, strangers) ?? []);
 }
 
+/** The names of the namespace's Services, by which a pod calls them. Throws TpError. */
+export async function serviceNames({ core, namespace }: Cluster): Promise<Set<string>> {
+  const { items } = await ask('listing Services', core.listNamespacedService({ namespace }));
+  return new Set(items.map(({ metadata }) => metadata?.name ?? ''));
+}
+
 async function podOwners({ apps, namespace }: Cluster, workload: Workload): Promise<Set<string>> {
   if (workload.kind !== 'deployment') return new Set([workload.uid]);
   const sets = await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace }));

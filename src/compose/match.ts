@@ -1,5 +1,6 @@
 import type { Workload } from '../cluster/workload.ts';
 import { chooseTarget } from '../cluster/workload.ts';
+import { PREFERENCES, type Preference } from '../docker/project-names.ts';
 import { TpError } from '../errors.ts';
 import type { ComposeProject, ComposeService } from './project.ts';
 
@@ -9,6 +10,8 @@ export interface Match {
   /** KIND/NAME. */
   workload: string;
   container: string;
+  /** Who answers to a name that the project and the cluster both have. */
+  prefer: Preference;
 }
 
 /**
@@ -91,11 +94,17 @@ function matchOne(
   if (network_mode && network_mode !== 'bridge') {
     throw refuse(`network_mode: ${network_mode}: its network would be the pod's`, 'leave network_mode out');
   }
+  const prefer = PREFERENCES.find((each) => each === (marks?.prefer ?? 'compose'));
+  if (!prefer)
+    throw refuse(
+      `x-tp: prefer is ${JSON.stringify(marks?.prefer)}`,
+      PREFERENCES.map((each) => `x-tp: {prefer: ${each}}`).join('\n'),
+    );
   const workload = named ?? textOf(marks?.workload);
   const container = textOf(marks?.container);
   const target = chooseTarget(workloads, { image, workload, container });
   const { kind, name } = target.workload;
-  return { service, workload: `${kind}/${name}`, container: target.container.name };
+  return { service, workload: `${kind}/${name}`, container: target.container.name, prefer };
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -66,12 +66,12 @@ export interface WrittenOverride {
 /** Writes the file beside the project's. Throws TpError where somebody else's is in the way. */
 export function writeOverride(project: ComposeProject, matches: readonly Match[]): WrittenOverride {
   const text = overrideText(project, matches);
-  const { directory, files } = project;
+  const { directory, files, named } = project;
   const others = OVERRIDES.map((name) => join(directory, name)).filter(
     (path) => existsSync(path) && !isOurs(path),
   );
   // Of several overrides Compose takes one; and files that are named are all it takes.
-  const found = others.length === 0 && files.length === 1 && !process.env.COMPOSE_FILE;
+  const found = others.length === 0 && files.length === 1 && !named;
   const path = join(directory, found ? OWN_OVERRIDE : OTHER);
   if (existsSync(path) && !isOurs(path)) {
     throw new TpError('TP_COMPOSE_FILE', `${basename(path)} is there, and was not made by tp`, {

@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { parse } from 'yaml';
 import { TpError } from '../errors.ts';
 import { compose } from './client.ts';
@@ -12,7 +13,9 @@ export interface ComposeService {
   scale?: number;
   deploy?: { replicas?: number };
   network_mode?: string;
-  'x-tp'?: { workload?: unknown; container?: unknown };
+  /** `SERVICE` or `SERVICE:NAME`. */
+  links?: string[];
+  'x-tp'?: { workload?: unknown; container?: unknown; prefer?: unknown };
 }
 
 /** A Compose project: what `docker compose` would run in this directory. */
@@ -22,6 +25,8 @@ export interface ComposeProject {
   directory: string;
   /** The files that it is made of, an override of Compose's own naming included. */
   files: string[];
+  /** Whether COMPOSE_FILE names them, so that Compose takes no others. */
+  named: boolean;
   services: Record<string, ComposeService>;
 }
 
@@ -40,7 +45,8 @@ export async function readProject(
   env: NodeJS.ProcessEnv,
   isOurs: (path: string) => boolean,
 ): Promise<ComposeProject> {
-  const files = projectFiles(from, env).filter((path) => !isOurs(path));
+  const named = namedFiles(from, env);
+  const files = (named ?? foundFiles(from)).filter((path) => !isOurs(path));
   const [first] = files;
   if (first === undefined) {
     throw new TpError('TP_NO_PROJECT', 'there is no Compose file here', {
@@ -50,16 +56,20 @@ export async function readProject(
   // As YAML, for JSON leaves `x-tp` out (docker/compose#11528).
   const text = await compose([...fileFlags(files), 'config']);
   const { name, services = {} } = parse(text) as Pick<ComposeProject, 'name' | 'services'>;
-  return { name, directory: dirname(first), files, services };
+  return { name, directory: dirname(first), files, named: named !== undefined, services };
 }
 
 export const fileFlags = (files: readonly string[]): string[] => files.flatMap((path) => ['-f', path]);
 
-function projectFiles(from: string, env: NodeJS.ProcessEnv): string[] {
-  if (env.COMPOSE_FILE) {
-    const separator = env.COMPOSE_PATH_SEPARATOR || delimiter;
-    return env.COMPOSE_FILE.split(separator).map((path) => resolve(from, path));
-  }
+/** The files that COMPOSE_FILE names, in the environment or in `.env`. */
+function namedFiles(from: string, env: NodeJS.ProcessEnv): string[] | undefined {
+  const path = join(from, '.env');
+  const settings = { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...env };
+  const { COMPOSE_FILE: named, COMPOSE_PATH_SEPARATOR: separator } = settings;
+  return named ? named.split(separator || delimiter).map((each) => resolve(from, each)) : undefined;
+}
+
+function foundFiles(from: string): string[] {
   for (let directory = from; ; directory = dirname(directory)) {
     const base = FILES.map((name) => join(directory, name)).find(existsSync);
     const override = OVERRIDES.map((name) => join(directory, name)).find(existsSync);

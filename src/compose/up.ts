@@ -1,20 +1,17 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { basename } from 'node:path';
 import { connectCluster } from '../cluster/client.ts';
 import { listWorkloads } from '../cluster/workload.ts';
-import { TpError } from '../errors.ts';
 import type { DockerRunFlags } from '../flags.ts';
-import { holdUntil } from '../hold.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { Progress } from '../progress.ts';
 import { orAborted } from '../together.ts';
 import { checkCompose } from './client.ts';
-import { draftService, removeServices } from './draft.ts';
-import { beneath } from './environment.ts';
+import { removeServices, removeUnusedNetworks } from './draft.ts';
 import { type Match, matchServices } from './match.ts';
-import { isOurs, networkName, writeOverride } from './override.ts';
+import { isOurs, type WrittenOverride, writeOverride } from './override.ts';
 import { type ComposeProject, fileFlags, readProject } from './project.ts';
+import { runCompose } from './run.ts';
+import { ProjectSessions } from './sessions.ts';
+import { checkUpFlags } from './up-flags.ts';
 
 interface Looked {
   project: ComposeProject;
@@ -32,6 +29,12 @@ async function look(named: readonly string[], own: DockerRunFlags, progress: Pro
   return { project, matches };
 }
 
+/** Says where the override is, and how Compose takes it where it does not find it. */
+function announce({ path, found }: WrittenOverride, { files }: ComposeProject, progress: Progress): void {
+  progress.say(`written: ${path}`);
+  if (!found) progress.say(`for docker compose itself: export COMPOSE_FILE=${[...files, path].join(':')}`);
+}
+
 /** `tp compose generate`: writes the override, and says how Compose takes it. Throws TpError. */
 export async function generateCommand(
   named: readonly string[],
@@ -39,15 +42,9 @@ export async function generateCommand(
   progress: Progress,
 ): Promise<void> {
   const { project, matches } = await look(named, own, progress);
-  const { path, found } = writeOverride(project, matches);
-  progress.say(`written: ${path}`);
-  if (!found)
-    progress.say(`for docker compose itself: export COMPOSE_FILE=${[...project.files, path].join(':')}`);
+  announce(writeOverride(project, matches), project, progress);
   progress.say(`tp compose up ${matches.map(({ service }) => service).join(' ')}`);
 }
-
-/** How long Compose may take to stop what it started (ms): its own limit is 10 s for each container. */
-const STOP_LIMIT_MS = 30_000;
 
 /**
  * `tp compose up`: sessions for the services, the override, and `docker compose up` in this terminal until it ends.
@@ -61,74 +58,30 @@ export async function composeUp(
   interrupts: Interrupts,
 ): Promise<number> {
   const { project, matches } = await look(named, own, progress);
-  const { path } = writeOverride(project, matches);
-  progress.say(`written: ${basename(path)}`);
-  const files = [...project.files, path];
-  const services = matches.map(({ service }) => service);
+  checkUpFlags(
+    composeFlags,
+    matches.map(({ service }) => service),
+  );
+  const written = writeOverride(project, matches);
+  announce(written, project, progress);
+  const files = [...project.files, written.path];
 
-  const stop = new AbortController();
-  const ready = matches.map(() => Promise.withResolvers<void>());
-  // Each session lives until Compose has ended, and the end of one is the end of all.
-  const sessions = matches.map(async ({ service, workload, container }, at) => {
-    try {
-      await holdUntil(
-        {
-          own: { ...own, workload, container },
-          name: networkName(project.name, service),
-          draft: (docker) => draftService(docker, project, service),
-          format: beneath(project.services[service]?.environment ?? {}),
-        },
-        { progress, interrupts, until: AbortSignal.any([stop.signal, interrupts.hurrySignal]) },
-        () => ready[at]?.resolve(),
-      );
-    } finally {
-      ready[at]?.reject(new TpError('TP_COMPOSE', `the session of ${service} has ended`));
-    }
-  });
-  for (const { promise } of ready) promise.catch(() => {}); // what ended it is told below
-  const failed = Promise.all(sessions);
-  failed.catch(() => {});
-  try {
-    await orAborted(
-      Promise.race([Promise.all(ready.map(({ promise }) => promise)), failed]),
-      interrupts.signal,
-    );
-    progress.yieldTerminal({ raw: false, input: false });
-    return await runCompose([...fileFlags(files), 'up', ...composeFlags], failed, stop, interrupts);
-  } finally {
-    await removeServices(files, services).catch((error: Error) => progress.warn(error.message));
-    stop.abort();
-    await Promise.allSettled(sessions);
-  }
-}
-
-/**
- * Runs Compose in this terminal, in a session of its own. At Ctrl-C the sessions end at once, so that the Services are
- * given back before anything stops; Compose hears of it once, and stops in order.
- */
-async function runCompose(
-  args: string[],
-  lost: Promise<unknown>,
-  stop: AbortController,
-  interrupts: Interrupts,
-): Promise<number> {
-  const client = spawn('docker', ['compose', ...args], { stdio: 'inherit', detached: true });
-  const exited = once(client, 'exit').then(([code]) => (code as number | null) ?? 1);
+  const sessions = new ProjectSessions(project, matches, own, progress, interrupts);
   const { signal } = interrupts;
-  const end = () => {
-    stop.abort();
-    client.kill('SIGINT');
-  };
-  signal.addEventListener('abort', end, { once: true });
-  const orLost = lost.catch((error) => {
-    if (!signal.aborted) throw error;
-  });
   try {
-    return await Promise.race([exited, orLost.then(() => exited)]);
+    await orAborted(Promise.race([sessions.ready, sessions.lost]), signal);
+    progress.yieldTerminal({ raw: false, input: false });
+    const up = [...fileFlags(files), 'up', ...composeFlags];
+    const code = await runCompose(up, { lost: sessions.lost, signal, onEnd: () => sessions.stop() });
+    if (!signal.aborted) progress.say(`docker compose up has ended, with exit code ${code}`);
+    return code;
   } finally {
-    signal.removeEventListener('abort', end);
-    if (client.exitCode === null && !signal.aborted) client.kill('SIGINT');
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref());
-    await Promise.race([exited, limit]);
+    const warn = (error: Error) => progress.warn(error.message);
+    // Where it failed too early to touch any container, those of before stay.
+    const begun = [...sessions.begun];
+    if (begun.length > 0) await removeServices(files, begun).catch(warn);
+    sessions.stop();
+    await sessions.ended();
+    if (begun.length > 0) await removeUnusedNetworks(files).catch(warn);
   }
 }

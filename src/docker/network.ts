@@ -11,6 +11,7 @@ import type { Draft } from './draft.ts';
 import { connectToAgent, linkDirectory, makeLinkDirectory, removeLinkDirectory } from './link-directory.ts';
 import { bridgeToAgent, connectNetworks, createWithDirectory, publishedPorts } from './network-container.ts';
 import { ensureNetworkImage } from './network-image.ts';
+import type { ProjectNames } from './project-names.ts';
 import { resolvConfFor } from './resolver.ts';
 import { findSiblings, watchSiblings } from './siblings.ts';
 import { removeContainer } from './user-container.ts';
@@ -25,6 +26,8 @@ export interface NetworkOptions {
   session: string;
   /** What the container is to be called. */
   name: string;
+  /** What a Compose project says of its containers' names. */
+  names?: ProjectNames | undefined;
   /** The pod's name, which is its hostname, as soon as it is known. */
   podName: Promise<string>;
   progress: Progress;
@@ -92,11 +95,10 @@ export class Network {
     });
     const stop = new AbortController();
     cleanup.defer(() => stop.abort());
+    // One look after the other, so that none is overtaken by what an earlier one saw.
+    let looking = Promise.resolve();
     await watchSiblings(docker, stop.signal, () => {
-      this.#local().then(
-        (network) => this.agent.setLocal(network),
-        () => {}, // the network container is on its way out
-      );
+      looking = looking.then(async () => this.agent.setLocal(await this.#local())).catch(() => {}); // the network container is on its way out
     });
   }
 
@@ -107,8 +109,8 @@ export class Network {
   }
 
   async #local(): Promise<LocalNetwork> {
-    const { docker, own } = this.#options;
-    const { addresses, names } = await findSiblings(docker, this.container.id);
-    return { addresses: [...addresses, ...own.localCidr], names };
+    const { docker, own, names: rules } = this.#options;
+    const { addresses, names } = await findSiblings(docker, this.container.id, rules?.links);
+    return { addresses: [...addresses, ...own.localCidr], names: rules?.settle(names) ?? names };
   }
 }

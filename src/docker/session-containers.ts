@@ -9,14 +9,20 @@ export async function sessionContainers(docker: Dockerode): Promise<Map<string, 
   return new Map(containers.map(({ Labels }) => [Labels[SESSION] ?? '', Labels]));
 }
 
-/** Removes a session's containers with their anonymous volumes, the user's before the network's. */
+const OF_COMPOSE = 'com.docker.compose.service';
+
+/**
+ * Removes a session's containers with their anonymous volumes, the user's before the network's. The user's are those that
+ * tp made, or Compose: without the network that they joined, they are of no use.
+ */
 export async function removeSession(docker: Dockerode, session: string): Promise<void> {
-  const containers = await docker.listContainers({
-    all: true,
-    filters: { label: [`${SESSION}=${session}`] },
+  const all = await docker.listContainers({ all: true });
+  const own = all.filter(({ Labels }) => Labels[SESSION] === session);
+  const networks = new Set(own.map(({ Id }) => `container:${Id}`));
+  const joined = all.filter(({ HostConfig: { NetworkMode }, Labels }) => {
+    return networks.has(NetworkMode) && (Labels[SESSION] === session || OF_COMPOSE in Labels);
   });
-  const joined = containers.filter(({ HostConfig }) => HostConfig.NetworkMode.startsWith('container:'));
-  for (const { Id } of [...joined, ...containers.filter((each) => !joined.includes(each))]) {
+  for (const { Id } of [...joined, ...own.filter((each) => !joined.includes(each))]) {
     await removeContainer(docker.getContainer(Id));
   }
 }

@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { exists } from './exists.ts';
 
 export interface Siblings {
   addresses: string[];
@@ -6,23 +7,32 @@ export interface Siblings {
   names: Record<string, string[]>;
 }
 
-/** The containers on the same Docker networks as `container`, by address; by name on networks that have names. */
-export async function findSiblings(docker: Dockerode, container: string): Promise<Siblings> {
+/**
+ * The containers on the same Docker networks as `container`, by address; by name on networks that have names. `links` are
+ * further names of Compose services, by service.
+ */
+export async function findSiblings(
+  docker: Dockerode,
+  container: string,
+  links: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Siblings> {
   const own = await docker.getContainer(container).inspect();
   const networks = Object.keys(own.NetworkSettings.Networks ?? {});
-  const others = await docker.listContainers({ filters: { network: networks } });
+  const listed = await docker.listContainers({ filters: { network: networks } });
+  // Each by itself, for Docker's list has no aliases.
+  const others = await Promise.all(listed.map(({ Id }) => stillThere(docker.getContainer(Id).inspect())));
   const addresses = new Set<string>();
   const names = new Map<string, Set<string>>();
   for (const other of others) {
-    if (other.Id === own.Id) continue;
+    if (!other || other.Id === own.Id) continue;
     for (const network of networks) {
       const endpoint = other.NetworkSettings.Networks[network];
       if (!endpoint?.IPAddress) continue;
       addresses.add(endpoint.IPAddress);
       if (network === 'bridge') continue; // the default network has no names
-      const service = other.Labels['com.docker.compose.service'];
-      const known = [...other.Names.map((name) => name.replace(/^\//, '')), ...(endpoint.Aliases ?? [])];
-      for (const name of service ? [...known, service] : known) {
+      const service = other.Config.Labels['com.docker.compose.service'];
+      const known = [other.Name.replace(/^\//, ''), ...(endpoint.Aliases ?? [])];
+      for (const name of service ? [...known, service, ...(links[service] ?? [])] : known) {
         const set = names.get(name.toLowerCase()) ?? new Set();
         names.set(name.toLowerCase(), set.add(endpoint.IPAddress));
       }
@@ -30,6 +40,11 @@ export async function findSiblings(docker: Dockerode, container: string): Promis
   }
   const table = Object.fromEntries([...names].map(([name, set]) => [name, [...set]]));
   return { addresses: [...addresses].sort(), names: table };
+}
+
+/** What was found; undefined where the container has gone meanwhile. */
+async function stillThere<T>(inspected: Promise<T>): Promise<T | undefined> {
+  return (await exists(inspected)) ? await inspected : undefined;
 }
 
 /** Calls `onChange` whenever containers come to or leave a network, until `signal` aborts. */

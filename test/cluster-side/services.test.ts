@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { V1Pod, V1Service, V1ServicePort, V1ServiceSpec } from '@kubernetes/client-node';
-import { findServices, viewOf } from '../../src/cluster/services.ts';
+import { findServices, serviceNames, viewOf } from '../../src/cluster/services.ts';
 import type { Target } from '../../src/cluster/workload.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { sidecar, type TargetOptions, target } from './target.ts';
@@ -183,6 +183,10 @@ describe('the Services of a namespace', () => {
       found.map(({ name, notByDefault }) => [name, notByDefault]),
       [['shop', undefined]],
     );
+  });
+
+  it('have names by which a pod calls them, all of the namespace', async () => {
+    assert.deepEqual(await serviceNames(fake.cluster), new Set(['shop', 'other']));
   });
 
   it('are shared when a pod of another workload is behind them', async () => {

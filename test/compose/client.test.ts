@@ -23,17 +23,17 @@ describe('Compose', () => {
     rmSync(directory, { recursive: true });
   });
 
-  for (const version of ['2.24.4', 'v2.40.3', '2.40.3+tpcluster', '5.0.0-beta.1', '2.25.0']) {
+  for (const version of ['2.28.1', 'v2.40.3', '2.40.3+tpcluster', '5.0.0-beta.1', '2.29.0']) {
     it(`${version} is new enough`, async () => {
       does(`echo ${version}`);
       await checkCompose();
     });
   }
 
-  for (const version of ['2.24.3', '1.29.2', '2.2.3', 'nonsense']) {
+  for (const version of ['2.28.0', '2.24.4', '1.29.2', '2.2.3', 'nonsense']) {
     it(`${version} is not`, async () => {
       does(`echo ${version}`);
-      await assert.rejects(checkCompose(), code('TP_NO_COMPOSE', /older than 2\.24\.4\ninstall Compose/));
+      await assert.rejects(checkCompose(), code('TP_NO_COMPOSE', /older than 2\.28\.1\ninstall Compose/));
     });
   }
 
@@ -45,5 +45,7 @@ describe('Compose', () => {
   it('is quoted where it refuses', async () => {
     does('echo "services.web must be a mapping" >&2; exit 15');
     await assert.rejects(compose(['config']), code('TP_COMPOSE', /config: services\.web must be a mapping/));
+    const rm = ['-f', 'a.yaml', '-f', 'b.yaml', 'rm', '--stop', 'web'];
+    await assert.rejects(compose(rm), code('TP_COMPOSE', /docker compose rm: services/));
   });
 });

@@ -68,6 +68,18 @@ describe('services that act as pods', () => {
     assert.deepEqual(match(marked), ['p: deployment/api c0']);
   });
 
+  it('say who answers to a name that the cluster has too: the project, unless it is said', () => {
+    const services = {
+      web: { image: 'example/web' },
+      api: { image: 'example/api', 'x-tp': { prefer: 'cluster' } },
+    };
+    const found = matchServices({ services }, WORKLOADS, ['web', 'api']);
+    assert.deepEqual(
+      found.map(({ prefer }) => prefer),
+      ['compose', 'cluster'],
+    );
+  });
+
   const REFUSED: [string, Record<string, ComposeService>, string[], string, RegExp][] = [
     ['one that is not there', { web: {} }, ['nosuch'], 'TP_COMPOSE_SERVICE', /tp compose up web/],
     [
@@ -98,6 +110,13 @@ describe('services that act as pods', () => {
       [],
       'TP_COMPOSE_SERVICE',
       /network_mode/,
+    ],
+    [
+      'one that prefers nobody',
+      { web: { image: 'example/web', 'x-tp': { prefer: 'both' } } },
+      [],
+      'TP_COMPOSE_SERVICE',
+      /x-tp: \{prefer: cluster\}/,
     ],
     [
       'a workload that is not there',

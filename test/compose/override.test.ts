@@ -16,13 +16,13 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const MATCHES: Match[] = [
-  { service: 'web', workload: 'deployment/web', container: 'app' },
-  { service: 'a.pi', workload: 'deployment/api', container: 'app' },
+  { service: 'web', workload: 'deployment/web', container: 'app', prefer: 'compose' },
+  { service: 'a.pi', workload: 'deployment/api', container: 'app', prefer: 'compose' },
 ];
 
 const project = (services: Record<string, ComposeService> = {}, more: string[] = []): ComposeProject => {
   const files = ['compose.yaml', ...more].map((name) => join(directory, name));
-  return { name: 'shop', directory, files, services };
+  return { name: 'shop', directory, files, named: false, services };
 };
 
 interface Override {

@@ -6,20 +6,27 @@ import { findSiblings, watchSiblings } from '../../src/docker/siblings.ts';
 
 const OWN = { Id: 'own', NetworkSettings: { Networks: { bridge: {}, shop_default: {} } } };
 
-const container = (Id: string, names: string[], networks: Record<string, unknown>, labels = {}) => ({
+const container = (Id: string, name: string, networks: Record<string, unknown>, Labels = {}) => ({
   Id,
-  Names: names.map((name) => `/${name}`),
-  Labels: labels,
+  Name: `/${name}`,
+  Config: { Labels },
   NetworkSettings: { Networks: networks },
 });
 
-/** A Docker that has our container and these, and notes which it was asked for. */
-function dockerWith(containers: unknown[], asked: unknown[] = []): Dockerode {
+/** A Docker that has our container and these, and notes which it was asked for. Its list has no aliases. */
+function dockerWith(containers: ReturnType<typeof container>[], asked: unknown[] = []): Dockerode {
+  const own = container('own', 'tp-abc', OWN.NetworkSettings.Networks);
   return {
-    getContainer: () => ({ inspect: async () => OWN }),
+    getContainer: (id: string) => ({
+      async inspect() {
+        const found = [own, ...containers].find(({ Id }) => Id === id);
+        if (found && id !== 'gone') return found;
+        throw Object.assign(new Error('no such container'), { statusCode: 404 });
+      },
+    }),
     listContainers: async (options: unknown) => {
       asked.push(options);
-      return [{ ...container('own', ['tp-abc'], { bridge: { IPAddress: '172.17.0.9' } }) }, ...containers];
+      return [own, ...containers].map(({ Id }) => ({ Id }));
     },
   } as unknown as Dockerode;
 }
@@ -34,7 +41,7 @@ describe('siblings', () => {
   it('are known by container name, alias and compose service, in lower case', async () => {
     const database = container(
       'db',
-      ['Shop-DB-1'],
+      'Shop-DB-1',
       { shop_default: { IPAddress: '172.20.0.3', Aliases: ['database', 'abcdef012345'] } },
       { 'com.docker.compose.service': 'db' },
     );
@@ -53,7 +60,7 @@ describe('siblings', () => {
     const replica = (n: number) =>
       container(
         `db${n}`,
-        [`shop-db-${n}`],
+        `shop-db-${n}`,
         { shop_default: { IPAddress: `172.20.0.${n}`, Aliases: null } },
         { 'com.docker.compose.service': 'db' },
       );
@@ -61,8 +68,20 @@ describe('siblings', () => {
     assert.deepEqual(names.db, ['172.20.0.3', '172.20.0.4']);
   });
 
+  it('have the names that links of the own service give them', async () => {
+    const labels = { 'com.docker.compose.service': 'db' };
+    const database = container('db', 'shop-db-1', { shop_default: { IPAddress: '172.20.0.3' } }, labels);
+    const { names } = await findSiblings(dockerWith([database]), 'own', { db: ['store', 'Old'], web: ['x'] });
+    assert.deepEqual(Object.keys(names), ['shop-db-1', 'db', 'store', 'old']);
+  });
+
+  it('may go while they are looked at', async () => {
+    const gone = container('gone', 'x', { shop_default: { IPAddress: '172.20.0.3' } });
+    assert.deepEqual(await findSiblings(dockerWith([gone]), 'own'), { addresses: [], names: {} });
+  });
+
   it('have addresses but no names on the default network, as Docker has it', async () => {
-    const other = container('x', ['x'], { bridge: { IPAddress: '172.17.0.3', Aliases: ['y'] } });
+    const other = container('x', 'x', { bridge: { IPAddress: '172.17.0.3', Aliases: ['y'] } });
     assert.deepEqual(await findSiblings(dockerWith([other]), 'own'), {
       addresses: ['172.17.0.3'],
       names: {},
@@ -70,7 +89,7 @@ describe('siblings', () => {
   });
 
   it('are left out with networks that are not ours, and without an address', async () => {
-    const other = container('x', ['x'], {
+    const other = container('x', 'x', {
       elsewhere: { IPAddress: '172.30.0.3', Aliases: ['x'] },
       shop_default: { IPAddress: '', Aliases: ['x'] },
     });

@@ -125,25 +125,98 @@ describe('tp compose', () => {
     ]);
   });
 
-  const REFUSED: [string, string[], RegExp][] = [
-    ['an unknown service', ['nosuch'], /there is no service nosuch in this project \[TP_COMPOSE_SERVICE\]/],
-    [
-      'two services for one workload',
-      ['web', 'cache=deployment/servicename'],
-      /are both deployment\/servicename \[TP_COMPOSE_SERVICE\]/,
-    ],
-    [
-      'a workload that is not there',
-      ['web=deployment/nosuch'],
-      /there is no deployment\/nosuch.*\[TP_NO_WORKLOAD\]/,
-    ],
-  ];
-  for (const [what, services, says] of REFUSED) {
+  interface Refused {
+    args: string[];
+    /** Files that are there beside the project's, or instead of them. */
+    files?: Record<string, string>;
+    /** What Docker's client has as its Compose: a script instead of it. */
+    client?: string;
+    says: RegExp;
+  }
+  const web = (more: string) => ({
+    'compose.yaml': `services: {web: {image: examplecom/servicename, ${more}}}\n`,
+  });
+  const REFUSED: Record<string, Refused> = {
+    'an unknown service': {
+      args: ['nosuch'],
+      says: /there is no service nosuch in this project \[TP_COMPOSE_SERVICE\]\n {2}tp compose up cache\n {2}tp compose up web/,
+    },
+    'two services for one workload': {
+      args: ['web', 'cache=deployment/servicename'],
+      says: /are both deployment\/servicename \[TP_COMPOSE_SERVICE\]\n {2}name one of them/,
+    },
+    'a workload that is not there': {
+      args: ['web=deployment/nosuch'],
+      says: /there is no deployment\/nosuch.*\[TP_NO_WORKLOAD\]/,
+    },
+    'a service that is scaled': {
+      args: [],
+      files: web('scale: 2'),
+      says: /web: it is scaled, .*\[TP_COMPOSE_SERVICE\]\n {2}scale: 1 for web/,
+    },
+    'a service with replicas': {
+      args: [],
+      files: web('deploy: {replicas: 3}'),
+      says: /web: it is scaled, .*\[TP_COMPOSE_SERVICE\]/,
+    },
+    'a service on the network of the host': {
+      args: [],
+      files: web('network_mode: host'),
+      says: /web: network_mode: host: .*\[TP_COMPOSE_SERVICE\]\n {2}leave network_mode out/,
+    },
+    'a service that prefers nobody': {
+      args: [],
+      files: web('x-tp: {prefer: both}'),
+      says: /web: x-tp: prefer is "both" \[TP_COMPOSE_SERVICE\]\n {2}x-tp: \{prefer: compose\}/,
+    },
+    '--scale of the service': {
+      args: ['web', '--', '--scale', 'web=2'],
+      says: /web: --scale web=2: .*\[TP_COMPOSE_SERVICE\]\n {2}leave --scale web=2 out/,
+    },
+    '-d, with which Compose returns at once': {
+      args: ['--', '-d'],
+      says: /-d: the sessions live as long as this command \[TP_DETACHED\]\n {2}leave -d out/,
+    },
+    'a file of the team’s where tp would write': {
+      args: [],
+      files: { 'compose.override.yaml': 'services: {}\n', 'docker-compose.tp.yml': 'services: {} # ours\n' },
+      says: /docker-compose\.tp\.yml is there, and was not made by tp \[TP_COMPOSE_FILE\]\n {2}mv /,
+    },
+    'what Compose cannot read': {
+      args: [],
+      files: { 'compose.yaml': 'services: [web]\n' },
+      says: /docker compose config: .*services must be a mapping.* \[TP_COMPOSE\]\n {2}docker compose config/,
+    },
+    'a Compose that is too old': {
+      args: [],
+      client: 'echo v2.20.3',
+      says: /Compose v2\.20\.3 is older than \d\S+ \[TP_NO_COMPOSE\]\n {2}install Compose/,
+    },
+    'a client without Compose v2': {
+      args: [],
+      client: `echo "docker: 'compose' is not a docker command." >&2; exit 1`,
+      says: /Docker's client has no Compose v2 \[TP_NO_COMPOSE\]\n {2}install Compose/,
+    },
+  };
+  for (const [what, { args, files = {}, client, says }] of Object.entries(REFUSED)) {
     test(`${what} is refused, and nothing is changed`, async () => {
-      const tp = new Tp(['compose', 'up', ...services], { cwd: directory });
-      assert.equal(await tp.exited, 125);
-      assert.match(tp.stderr, says);
-      assert.deepEqual(readdirSync(directory).sort(), ['compose.yaml', 'own.env']);
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+      const content = () =>
+        readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), 'utf8')]);
+      const previously = content();
+      const programs = mkdtempSync(join(tmpdir(), 'tp-e2e-programs-'));
+      try {
+        if (client) writeFileSync(join(programs, 'docker'), `#!/bin/sh\n${client}\n`, { mode: 0o755 });
+        const env = { PATH: `${programs}:${process.env.PATH}` };
+        const tp = new Tp(['compose', 'up', ...args], { cwd: directory, env });
+        assert.equal(await tp.exited, 125);
+        assert.match(tp.stderr, says);
+        assert.equal(tp.stderr.split('\n').filter((line) => line.startsWith('tp: ')).length, 1, tp.stderr);
+        assert.deepEqual(content(), previously);
+      } finally {
+        rmSync(programs, { recursive: true });
+        writeFileSync(join(directory, 'compose.yaml'), PROJECT);
+      }
     });
   }
 

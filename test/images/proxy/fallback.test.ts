@@ -55,6 +55,19 @@ describe('the way to the original pods', () => {
     assert.equal(await dialled(fallback(['127.0.0.2']), port), '127.0.0.2');
   });
 
+  it('leads to the pods that were known last when their name is gone', async () => {
+    const { port } = await pods('127.0.0.2');
+    let gone = false;
+    const of = fallback(async () => {
+      if (gone) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+      return ['127.0.0.2'];
+    });
+    assert.equal(await dialled(of, port), '127.0.0.2');
+    gone = true;
+    assert.equal(await dialled(of, port, '', never, 0), '127.0.0.2');
+    assert.equal(await of.isGone(), true);
+  });
+
   it('never leads to the proxy itself', async () => {
     const { port, called } = await pods('127.0.0.2', '127.0.0.3');
     const of = fallback(['127.0.0.2', '127.0.0.3'], ['127.0.0.2']);
