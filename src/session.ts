@@ -1,14 +1,11 @@
-import { buildImage, removeUnnamed } from './docker/build-image.ts';
-import type { Docker } from './docker/connect.ts';
-import { checkDraft, type Draft, draftContainer, draftReplacement } from './docker/draft.ts';
 import { startUser } from './docker/user.ts';
-import { clientFlags } from './docker/user-container.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
 import { openSession } from './open-session.ts';
 import { describePlan, planAsYaml } from './plan-output.ts';
 import { prepareSession, type SessionRequest } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
+import { Drafts } from './reload/drafts.ts';
 import { reloadRequest } from './reload/request.ts';
 import { orAborted } from './together.ts';
 
@@ -28,9 +25,15 @@ export async function runSession(
 ): Promise<number> {
   const { own } = request;
   const reload = reloadRequest(own, process.cwd());
+  const drafts = new Drafts(request, progress);
 
   // Look and plan: nothing is changed.
-  const prepared = await prepareSession(asSession(request, progress), progress, interrupts.signal);
+  const wanted: SessionRequest = {
+    own,
+    image: request.image,
+    draft: (docker, labels, signal) => drafts.first({ docker, labels, signal }),
+  };
+  const prepared = await prepareSession(wanted, progress, interrupts.signal);
   const { plan, cluster, docker, labels, found } = prepared;
   if (own.dryRun) {
     const lines = [...describePlan(plan, cluster), ...found.advice].map((line) => `${line}\n`);
@@ -54,34 +57,10 @@ export async function runSession(
   const { Tty: raw, OpenStdin: input } = draft.inspect.Config;
   progress.yieldTerminal({ raw, input });
   cleanup.defer(() => progress.takeTerminal());
-  const redraft = () => draftOf(request, progress, draftReplacement)(docker, labels, interrupts.signal);
-  const forget = (image: string) => removeUnnamed(docker, image);
-  const running = { lost, processRuns, redraft, forget, progress, signal: interrupts.signal };
+  const running = { lost, processRuns, drafts, progress, signal: interrupts.signal };
   const code = reloading
     ? await reloading.run(running)
     : await orAborted(Promise.race([user.start(), lost]), interrupts.signal);
   if (code !== 0) progress.say(`the container ended with exit code ${code}`);
   return code;
 }
-
-/** Docker's own client reads the flags. */
-const asSession = (request: DockerRunRequest, progress: Progress): SessionRequest => ({
-  own: request.own,
-  image: request.image,
-  async draft(docker, labels, signal) {
-    const draft = await draftOf(request, progress, draftContainer)(docker, labels, signal);
-    checkDraft(draft);
-    return draft;
-  },
-});
-
-/** What Docker makes of the command line, with the image built first where that is asked for. */
-const draftOf =
-  ({ own, flags, image, command }: DockerRunRequest, progress: Progress, make: typeof draftContainer) =>
-  async (docker: Docker, labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Draft> => {
-    const { build: directory } = own;
-    if (directory !== undefined && !own.dryRun) {
-      await progress.lend(() => buildImage(docker, { image, directory }, signal));
-    }
-    return await make(docker, { flags: clientFlags(flags).create, image, command }, labels, signal);
-  };

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
 import { OWN_SYSCTLS } from './network-container.ts';
@@ -52,17 +53,31 @@ export async function draftContainer(
   }
 }
 
-/** As `draftContainer`, of a container that is to take another's place: it gets no name of its own. */
+/**
+ * The draft of a container that is to take the place of another, whose image has been built anew: it gets no name of its
+ * own. Where the image only differs in its files, Docker's client need not be asked again. Throws as `draftContainer` does.
+ */
 export async function draftReplacement(
   docker: Dockerode,
   run: { flags: readonly string[]; image: string; command: readonly string[] },
   containerLabels: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  before: Draft,
 ): Promise<Draft> {
+  const [old, image] = await Promise.all([
+    docker.getImage(before.inspect.Image).inspect(),
+    docker.getImage(run.image).inspect(),
+  ]);
+  if (isDeepStrictEqual(settingsOf(old), settingsOf(image))) {
+    return { ...before, inspect: { ...before.inspect, Name: '', Image: image.Id } };
+  }
   const flags = withoutValue(withoutValue(run.flags, '--name'), '--cidfile');
   const draft = await draftContainer(docker, { ...run, flags }, containerLabels, signal);
   return { ...draft, inspect: { ...draft.inspect, Name: '' } };
 }
+
+/** What an image says of its containers, without what Docker's older builder notes of how it came about. */
+const settingsOf = ({ Config }: Dockerode.ImageInspectInfo) => ({ ...Config, Image: '', Hostname: '' });
 
 /** The draft that a container is which somebody else created. Throws what the Docker API throws. */
 export async function readDraft(docker: Dockerode, id: string): Promise<Draft> {

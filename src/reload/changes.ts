@@ -75,7 +75,8 @@ export class Changes {
   }
 }
 
-function watchFailure(error: NodeJS.ErrnoException): TpError {
+/** What is wrong when files cannot be watched. */
+export function watchFailure(error: NodeJS.ErrnoException): TpError {
   const full = error.code === 'ENOSPC' || error.code === 'EMFILE';
   return new TpError('TP_WATCH', `files cannot be watched: ${error.message}`, {
     cause: error,

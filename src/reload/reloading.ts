@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
 import { allOf, copyIn } from '../docker/copy-in.ts';
-import type { Draft } from '../docker/draft.ts';
 import type { UserContainer } from '../docker/user.ts';
 import { TpError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { orAborted } from '../together.ts';
 import { Changes } from './changes.ts';
+import type { Drafts } from './drafts.ts';
 import { type IsIgnored, ignoredBelow, isWithin, topOf } from './ignored.ts';
 import type { ReloadRequest } from './request.ts';
 
@@ -15,10 +15,7 @@ export interface RunningSession {
   lost: Promise<never>;
   /** Whether the process runs or will run: while it does not, the original pods answer. */
   processRuns(yes: boolean): Promise<void>;
-  /** Builds the image anew, and reads from Docker what its container is to be. */
-  redraft(): Promise<Draft>;
-  /** Removes an image that a build has taken the name of. */
-  forget(image: string): Promise<void>;
+  drafts: Drafts;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -101,7 +98,7 @@ export class Reloading {
       const rebuilt = build !== undefined && within([build]).length > 0;
       const reasons = within(rebuilt ? [build, ...watch] : watch);
       if (reasons.length === 0) return undefined;
-      const draft = rebuilt ? await session.redraft() : undefined;
+      const draft = rebuilt ? await session.drafts.next() : undefined;
       const { image: before } = this.#user;
       if (draft?.inspect.Image === before && within(watch).length === 0) {
         progress.say(`${describe(reasons)}: the image is the same`);
@@ -110,7 +107,7 @@ export class Reloading {
       const fill = (container: Container) => this.copyAll(container);
       const restarted = await this.#user.restart(draft && { draft, fill });
       progress.say(`${describe(reasons)}: ${draft ? 'built and ' : ''}restarted`);
-      if (draft) await session.forget(before);
+      if (draft) await session.drafts.forget(before);
       return restarted;
     } catch (error) {
       if (!(error instanceof TpError) || !KEEPS_RUNNING.has(error.code)) throw error;

@@ -53,8 +53,9 @@ describe('the owner of a session', () => {
   });
 
   it('does not live once it has ended, though its parent has not heard of it', async () => {
-    // A shell whose child has ended, and that never asks for it.
-    const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+    // A shell whose child ends when the shell has become another program, which never asks for it.
+    const untilExec = 'while [ "$(cat /proc/$$/comm)" = sh ]; do :; done';
+    const shell = spawn('sh', ['-c', `(${untilExec}) & echo $!; exec sleep 30`], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {

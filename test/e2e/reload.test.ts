@@ -144,6 +144,16 @@ describe('reload', () => {
     assert.equal(await tp.end(), 0, tp.stderr);
   });
 
+  test('--sync into a container that cannot be written is an error', async () => {
+    const tp = new Tp([
+      'docker-run',
+      '--read-only',
+      ...KINDS['--sync, a program that reloads'](project.directory),
+    ]);
+    assert.equal(await tp.exited, 125);
+    assert.match(tp.stderr, /cannot be copied to \/app: .*read-only.* \[TP_SYNC\]/s);
+  });
+
   test('a process that does not hear the stop signal is waited for once', async () => {
     project.write('server.js', deaf(project.code('first')));
     await using tp = await session('--watch');

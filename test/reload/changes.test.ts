@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Changes } from '../../src/reload/changes.ts';
+import { Changes, watchFailure } from '../../src/reload/changes.ts';
 import { ignoredBelow } from '../../src/reload/ignored.ts';
 
 let root: string;
@@ -71,5 +71,13 @@ describe('changes', () => {
     await assert.rejects(waiting, /something else/);
     write('a', 'changed');
     assert.deepEqual(await next(), ['a']);
+  });
+
+  it('that cannot be watched are an error, with the way to raise the limit', () => {
+    const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    const { code, hint } = watchFailure(full);
+    assert.equal(code, 'TP_WATCH');
+    assert.match(hint ?? '', /^sudo sysctl fs\.inotify/);
+    assert.equal(watchFailure(new Error('input/output error')).hint, undefined);
   });
 });
