@@ -33,8 +33,13 @@ ${groups.join('\n')}`;
 
 const flagRow = ({ flags, description }: Option) => `| \`${flags}\` | ${cell(description)} |`;
 
+/** A table of the bench, as it was committed. */
+const measured = (file: string) => readFileSync(join(ROOT, 'bench', 'results', file), 'utf8').trimEnd();
+
 const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'README.md': {
+    bench: () => measured('latest.md'),
+    reload: () => measured('reload.md'),
     flags: () => ['| Flag | |', '|---|---|', ...DOCKER_RUN_FLAGS.map(flagRow)].join('\n'),
   },
   'docs/configuration.md': {
