@@ -19,7 +19,7 @@ export interface InboundOptions {
 
 /** Takes the pod's connections on one port to the user's process, or to an original pod. Not listening yet. */
 export function inboundServer(options: InboundOptions): Server {
-  // Paused: nothing is read from a caller before somebody is asked to take it.
+  // Paused: nothing is read from a caller before somebody has accepted, so no request is ever sent twice.
   return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     const peer = plainAddress(socket.remoteAddress ?? '');
     const gone = new AbortController();
@@ -43,7 +43,7 @@ async function answer(
   for (;;) {
     const agent = await listeners.wait(port, gone);
     if (!agent) break;
-    const stream = await openInbound(agent, port, peer, socket, gone);
+    const stream = await openInbound(agent, port, { address: peer, port: socket.remotePort ?? 1 }, gone);
     if (stream === 'refused') {
       listeners.refused(port);
       // One that is said to listen and always refuses listens where we cannot reach it: not for ever.
@@ -60,46 +60,22 @@ async function answer(
   spliceSockets(socket, await fallback.dial(port, peer, gone));
 }
 
-/** What is sent along before the process has accepted (bytes): as much as a usual request, and no body of an upload. */
-const EARLY_BYTES = 16 * 1024;
-
-/**
- * A stream that the user's process accepted; `refused` while it restarts, `lost` when the agent or the link goes. What the
- * caller has sent by now goes along: the agent gives it to the process once that has accepted, and to nobody where it
- * refuses: then it can go elsewhere, and no request is ever sent twice. Throws where the agent could not say which it was.
- */
+/** A stream that the user's process accepted; `refused` while it restarts, `lost` when the agent or the link goes. */
 async function openInbound(
   agent: Tunnel,
   port: number,
-  address: string,
-  socket: Socket,
+  peer: { address: string; port: number },
   gone: AbortSignal,
 ): Promise<TunnelStream | 'refused' | 'lost'> {
-  const early: Buffer[] = [];
   let stream: TunnelStream | undefined;
-  const sendEarly = () => {
-    const sent = early.reduce((sum, { length }) => sum + length, 0);
-    const chunk = sent < EARLY_BYTES ? (socket.read() as Buffer | null) : null;
-    if (!chunk) return;
-    early.push(chunk);
-    stream?.write(chunk);
-  };
   try {
-    const peer = { address, port: socket.remotePort ?? 1 };
     stream = agent.open(encodeRequest({ kind: 'inbound', port, peer }));
-    socket.on('readable', sendEarly);
     await once(stream, 'accept', { signal: gone });
     return stream;
   } catch (error) {
     if (gone.aborted) stream?.destroy(); // a process that hangs may accept it in an hour
     const code = error instanceof StreamReset ? error.code : undefined;
-    if (early.length > 0) {
-      if (code === undefined) throw error;
-      socket.unshift(Buffer.concat(early));
-    }
     return code === ResetCode.connectionRefused || code === ResetCode.noListener ? 'refused' : 'lost';
-  } finally {
-    socket.off('readable', sendEarly);
   }
 }
 
