@@ -56,8 +56,10 @@ async function packAll(
       removed.push(place(path));
       continue;
     }
-    const { mode, uid, gid, mtime, size } = stats;
-    const header = { name: place(path).slice(1), mode: mode & 0o7777, uid, gid, mtime };
+    const { mode, uid, gid, mtimeMs, size } = stats;
+    // To the microsecond: by whole seconds a program that compares times would miss the second of two quick changes.
+    const pax = { mtime: (mtimeMs / 1000).toFixed(6) };
+    const header = { name: place(path).slice(1), mode: mode & 0o7777, uid, gid, pax };
     if (stats.isDirectory()) archive.entry({ ...header, type: 'directory' });
     else if (stats.isSymbolicLink()) {
       archive.entry({ ...header, type: 'symlink', linkname: await readlink(path) });

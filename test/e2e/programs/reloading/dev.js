@@ -7,13 +7,18 @@ const start = () => spawn(process.execPath, ['server.js'], { stdio: 'inherit' })
 let server = start();
 let turn = Promise.resolve();
 
-watch('server.js', { ignoreInitial: true }).on('all', () => {
-  turn = turn.then(async () => {
-    server.kill('SIGTERM');
-    await once(server, 'exit');
-    server = start();
-  });
-});
+// The directory: a watch of the file alone now and then loses it when it is replaced.
+watch('.', { ignoreInitial: true, ignored: (path) => path.includes('node_modules') }).on(
+  'all',
+  (_event, path) => {
+    if (path !== 'server.js') return;
+    turn = turn.then(async () => {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+      server = start();
+    });
+  },
+);
 process.once('SIGTERM', () => {
   server.once('exit', () => process.exit());
   server.kill('SIGTERM');
