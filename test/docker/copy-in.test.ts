@@ -74,7 +74,7 @@ describe('copying into a container', () => {
     await copyIn(target, { source, target: '/app' }, [join(source, 'empty')]);
     const [entry] = entries;
     assert.equal(entry?.header.name, 'app/empty');
-    assert.deepEqual({ ...entry.header.pax }, { mtime: '1700000000.250000' });
+    assert.equal((entry.header.pax as Record<string, string>).mtime, '1700000000.250000');
   });
 
   it('takes one file to the one place', async () => {
