@@ -53,7 +53,8 @@ function markdown(series: readonly Series[]): string {
     const own = median(reloads.map(({ untilStart, untilAnswer }) => untilStart + untilAnswer));
     const times = (rollout / median(totals)).toFixed(1);
     const range = `${whole(median(totals))} (${whole(Math.min(...totals))}–${whole(Math.max(...totals))})`;
-    return [title, ...phases, whole(own), range, times, `0 of ${sent}`];
+    const failed = sent > 0 ? `0 of ${sent}` : '–';
+    return [title, ...phases, whole(own), range, times, failed];
   });
   const head = [
     '',
@@ -69,7 +70,7 @@ function markdown(series: readonly Series[]): string {
 
 function caption(series: readonly Series[], machine: Machine): string {
   const counts = series.map(({ reloads }) => reloads.length);
-  const of = `${Math.max(...counts)} changes each, ${counts.at(-1)} roll-outs`;
+  const of = `${Math.max(...counts)} each, ${counts.at(-1)} roll-outs`;
   return `Milliseconds, medians (minimum–maximum) of ${of}, under 50 requests/s from inside the cluster. ${machineLine(machine)}.`;
 }
 

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { callService, prepare } from '../test/e2e/harness/cluster.ts';
+import { docker } from '../test/e2e/harness/container.ts';
 import { eventually } from '../test/e2e/harness/eventually.ts';
 import { type FirstAnswer, Load } from '../test/e2e/harness/load.ts';
-import { KINDS, type Kind, Project } from '../test/e2e/harness/reloading.ts';
+import { IMAGE, KINDS, type Kind, Project } from '../test/e2e/harness/reloading.ts';
 import { snapshot } from '../test/e2e/harness/snapshot.ts';
 import { Tp, tp } from '../test/e2e/harness/tp.ts';
 import { differences } from './leftovers.ts';
@@ -73,11 +74,43 @@ async function measureKind(kind: Kind): Promise<Series> {
   return await measure(kind, RELOADS, async (version) => project.save(version));
 }
 
+/** Docker's own restart of the same container, asked for at once and without tp: what `--watch` contains of it. */
+async function measureRestart(): Promise<Series> {
+  await using _project = await Project.make();
+  const name = 'tp-bench-restart';
+  await docker('run', '--detach', '--name', name, '--publish', '127.0.0.1::8080', IMAGE);
+  try {
+    const reloads: Reload[] = [];
+    for (let n = 1; n <= RELOADS; n++) {
+      const asked = Date.now();
+      await docker('restart', name);
+      const address = (await docker('port', name, '8080')).trim();
+      reloads.push(phases(asked, await answerAfter(asked, `http://${address}/`)));
+    }
+    return { title: 'docker restart, nothing else', reloads, sent: 0 };
+  } finally {
+    await docker('rm', '--force', name);
+  }
+}
+
+/** The first answer of a process that began after `since` (epoch ms). */
+async function answerAfter(since: number, url: string): Promise<FirstAnswer> {
+  const ask = async () => {
+    const response = await fetch(url, { headers: { connection: 'close' } }).catch(() => undefined);
+    const answer = (await response?.json().catch(() => undefined)) as FirstAnswer | undefined;
+    return answer && { ...answer, at: Date.now() };
+  };
+  const found = await eventually(ask, (answer) => (answer?.startedAt ?? 0) > since, ANSWER_LIMIT_MS);
+  assert(found);
+  return found;
+}
+
 if (!flags.prepared) await prepare();
 await tp('leave'); // of sessions that died before this one: they are none of ours
 const before = await snapshot();
 const series: Series[] = [];
 for (const kind of Object.keys(KINDS) as Kind[]) series.push(await measureKind(kind));
+series.push(await measureRestart());
 const left = differences(before, await snapshot());
 assert(left.length === 0, `not everything is as it was before:\n${left.join('\n')}`);
 {

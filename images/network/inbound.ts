@@ -18,11 +18,11 @@ export interface InboundDialOptions {
   acceptance(socket: Socket): Acceptance;
 }
 
-/** A process that is not busy accepts within this time (ms): looking again at once costs less than a pause. */
-const EAGER_MS = 1;
+/** A process that is not busy accepts within so many turns: looking again at once costs less than a pause. */
+const EAGER_LOOKS = 4;
 
-/** How often to look at a connection of a busy process (ms). */
-const LOOK_MS = 5;
+/** The longest pause between two looks (ms). Pauses double up to it: of a busy process many connections wait at once. */
+const LOOK_LIMIT_MS = 32;
 
 /** A reset is told by its socket within this time (ms); where none is, the kernel's answer is not what we take it for. */
 const RESET_LIMIT_MS = 100;
@@ -69,13 +69,12 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
  */
 function whenAccepted(socket: Socket, acceptance: (socket: Socket) => Acceptance, then: () => void): void {
   const since = performance.now();
-  const look = () => {
+  const look = (pauses: number) => {
     if (socket.destroyed) return;
-    const waited = performance.now() - since;
     const where = acceptance(socket);
-    if (where === 'accepted' || (where === 'gone' && waited >= RESET_LIMIT_MS)) then();
-    else if (where === 'queued' && waited < EAGER_MS) setImmediate(look);
-    else setTimeout(look, LOOK_MS);
+    if (where === 'accepted' || (where === 'gone' && performance.now() - since >= RESET_LIMIT_MS)) then();
+    else if (pauses < EAGER_LOOKS) setImmediate(look, pauses + 1);
+    else setTimeout(look, Math.min(LOOK_LIMIT_MS, 2 ** (pauses - EAGER_LOOKS)), pauses + 1);
   };
-  look();
+  look(0);
 }

@@ -146,10 +146,22 @@ export class UserContainer {
       if (next) await removeContainer(next);
       throw error;
     }
-    if (next) await this.#replace(next, replacement.draft);
+    const old = this.#container;
+    if (next) {
+      this.#container = next; // from now on it is the one to end
+      this.#draft = replacement.draft;
+    }
     const ended = this.start();
     agent.resume();
+    if (next) await this.#takePlace(old);
     return { ended };
+  }
+
+  /** Removes the container whose place was taken, and takes its name. It has ended: nobody waits for this. */
+  async #takePlace(old: Dockerode.Container): Promise<void> {
+    await removeContainer(old);
+    await this.#container.rename({ name: this.#options.draft.inspect.Name.replace(/^\//, '') });
+    this.#nameFile();
   }
 
   /** The id of the image that it is made of. */
@@ -164,16 +176,6 @@ export class UserContainer {
     else await stopContainer(this.#container, grace);
     const code = await this.#attached.exited;
     if (code === KILLED) this.#ignoresStop = true;
-  }
-
-  async #replace(next: Dockerode.Container, draft: Draft): Promise<void> {
-    const old = this.#container;
-    const name = this.#options.draft.inspect.Name.replace(/^\//, '');
-    this.#container = next; // from now on it is the one to remove
-    this.#draft = draft;
-    await removeContainer(old);
-    await next.rename({ name });
-    this.#nameFile();
   }
 
   /** `--cidfile`, of the container that there is. */

@@ -1,11 +1,12 @@
 /** Code that changes while it runs: no request fails, and the cluster soon gets the new code's answer. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { callService } from './harness/cluster.ts';
-import { docker } from './harness/container.ts';
+import { docker, inContainer } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
 import { Load } from './harness/load.ts';
 import { IMAGE, KINDS, type Kind, PROGRAM, Project } from './harness/reloading.ts';
@@ -192,6 +193,23 @@ describe('reload', () => {
     await untilVersion('debugged');
     const after = await target();
     assert.ok(after && after !== before, 'another process is debugged at the same port');
+    assert.equal(await tp.end(), 0, tp.stderr);
+  });
+
+  test('a debugger that listens on the host is reached', async () => {
+    const debuggerServer = createServer((socket) => socket.end('attached'));
+    await new Promise<void>((resolve) => debuggerServer.listen(0, '0.0.0.0', resolve));
+    const { port } = debuggerServer.address() as AddressInfo;
+    await using tp = await session('--watch', '--name', 'tp-e2e-debugged');
+    const script = `
+      import { connect } from 'node:net';
+      connect(${port}, 'host.docker.internal').on('data', (text) => console.log(String(text)));`;
+    for (const version of ['first', 'second']) {
+      if (version !== 'first') project.save(version);
+      await untilVersion(version);
+      assert.equal(await inContainer('tp-e2e-debugged', script), 'attached\n');
+    }
+    debuggerServer.close();
     assert.equal(await tp.end(), 0, tp.stderr);
   });
 
