@@ -100,6 +100,11 @@ export async function composeUp(words: string[], _flags: unknown, command: Comma
   process.exitCode = await run(before, own, behind, progress, interrupts);
 }
 
+export async function rbac(): Promise<void> {
+  const { roleManifest } = await import('./cluster/role.ts');
+  process.stdout.write(roleManifest());
+}
+
 export async function completion(shell: string): Promise<void> {
   const { scriptFor } = await import('./completion/script.ts');
   process.stdout.write(scriptFor(shell));

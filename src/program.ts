@@ -44,6 +44,10 @@ export function mainCommand(): Command {
     .option('--all', 'also the running ones of this user and machine')
     .action(actions.leave);
   program
+    .command('rbac')
+    .description('print the Role that a session needs in its namespace, for kubectl apply')
+    .action(actions.rbac);
+  program
     .command('completion')
     .description('print the script that completes command lines of tp in a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))

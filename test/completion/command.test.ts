@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
 import { ANSWER_LIMIT_MS } from '../../src/completion/within.ts';
 import { ended } from './processes.ts';
 
@@ -64,10 +65,18 @@ describe('tp __complete', () => {
       'compose',
       'status',
       'leave',
+      'rbac',
       'completion',
       'help',
       '',
     ]);
+  });
+
+  it('prints the Role of docs/rights.md', async () => {
+    const { stdout } = await tp('rbac');
+    const page = readFileSync(join(import.meta.dirname, '../../docs/rights.md'), 'utf8');
+    const [, documented = ''] = /```yaml\n(.*?)\n---/s.exec(page) ?? [];
+    assert.deepEqual(parse(stdout), parse(documented));
   });
 
   it('knows the commands of a command, and their flags', async () => {
