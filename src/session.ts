@@ -52,14 +52,15 @@ export async function runSession(
   // Run: the Services are switched when the process listens, and given back first of all.
   const { draft } = found;
   const user = await startUser({ docker, draft, request, view, network, labels, interrupts, cleanup });
-  const reloading = reload && (await (await import('./reload/reloading.ts')).prepare(reload, user, cleanup));
+  const reloading = reload && (await import('./reload/reloading.ts')).prepare(reload, user, cleanup);
+  const ready = await orAborted(Promise.race([reloading, lost]), interrupts.signal);
   takeOver();
   const { Tty: raw, OpenStdin: input } = draft.inspect.Config;
   progress.yieldTerminal({ raw, input });
   cleanup.defer(() => progress.takeTerminal());
   const running = { lost, processRuns, drafts, progress, signal: interrupts.signal };
-  const code = reloading
-    ? await reloading.run(running)
+  const code = ready
+    ? await ready.run(running)
     : await orAborted(Promise.race([user.start(), lost]), interrupts.signal);
   if (code !== 0) progress.say(`the container ended with exit code ${code}`);
   return code;

@@ -90,6 +90,7 @@ function serve(stream: TunnelStream, payload: Buffer): void {
     port: mapping.process,
     addresses: [configuration.podAddress, '127.0.0.1'],
     acceptance: acceptanceBy,
+    isPaused: () => pause.paused,
     onAccepted: (socket) => pause.add(socket, stream),
     onRefused: () => watch.expect(),
     onOnlyAt: (address) =>

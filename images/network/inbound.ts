@@ -14,8 +14,10 @@ export interface InboundDialOptions {
   onOnlyAt(address: string): void;
   /** It has accepted. */
   onAccepted(socket: Socket): void;
-  /** Where the connection is on the process's side. */
+  /** Where the connection is on the process's side. Throws where the kernel does not say. */
   acceptance(socket: Socket): Acceptance;
+  /** Whether the process is about to be ended: what has not been given to it is for the next one. */
+  isPaused(): boolean;
 }
 
 /** A process that is not busy accepts within so many turns: looking again at once costs less than a pause. */
@@ -26,6 +28,12 @@ const LOOK_LIMIT_MS = 32;
 
 /** A reset is told by its socket within this time (ms); where none is, the kernel's answer is not what we take it for. */
 const RESET_LIMIT_MS = 100;
+
+/**
+ * A process that has not accepted by then (ms) hangs, or stands at a breakpoint, rather than restarts. It gets the
+ * connection all the same: so a caller's leaving is seen, and nobody has to look any more.
+ */
+const QUEUE_LIMIT_MS = 1_000;
 
 /** Brings a connection from the cluster to the user's process; the stream is accepted when the process accepted. */
 export function dialProcess(stream: TunnelStream, options: InboundDialOptions): void {
@@ -51,6 +59,7 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
     dialled.once('error', failed);
     dialled.once('connect', () => {
       whenAccepted(dialled, options.acceptance, () => {
+        if (options.isPaused()) return attempt(addresses.length);
         dialled.off('error', failed);
         stream.off('error', gone).off('close', gone);
         if (index > 0) options.onOnlyAt(host);
@@ -69,10 +78,18 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
  */
 function whenAccepted(socket: Socket, acceptance: (socket: Socket) => Acceptance, then: () => void): void {
   const since = performance.now();
+  const ask = (): Acceptance => {
+    try {
+      return acceptance(socket);
+    } catch {
+      return 'gone'; // the kernel cannot be asked: served after a moment, as if it knew nothing
+    }
+  };
   const look = (pauses: number) => {
     if (socket.destroyed) return;
-    const where = acceptance(socket);
-    if (where === 'accepted' || (where === 'gone' && performance.now() - since >= RESET_LIMIT_MS)) then();
+    const where = ask();
+    const limit = where === 'gone' ? RESET_LIMIT_MS : QUEUE_LIMIT_MS;
+    if (where === 'accepted' || performance.now() - since >= limit) then();
     else if (pauses < EAGER_LOOKS) setImmediate(look, pauses + 1);
     else setTimeout(look, Math.min(LOOK_LIMIT_MS, 2 ** (pauses - EAGER_LOOKS)), pauses + 1);
   };

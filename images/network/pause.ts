@@ -4,6 +4,9 @@ import { QuietConnections } from '../quiet-connections.ts';
 
 const CHECK_MS = 2;
 
+/** How a client begins that speaks HTTP/2 (RFC 9113, 3.4). */
+const HTTP2 = Buffer.from('PRI * HTTP/2.0');
+
 /**
  * Before the user's process is ended on purpose: new connections wait at the proxy, and the open ones are brought to an
  * end while the process still answers.
@@ -11,7 +14,11 @@ const CHECK_MS = 2;
 export class Pause {
   /** What had been written to the process when it was heard last: exact, for every reload meets connections that idle. */
   readonly #writtenBefore = new WeakMap<Socket, number>();
-  readonly #open = new QuietConnections((socket) => this.#writtenBefore.get(socket) === socket.bytesWritten);
+  readonly #open = new QuietConnections(
+    (socket) => !this.#multiplexed.has(socket) && this.#writtenBefore.get(socket) === socket.bytesWritten,
+  );
+  /** HTTP/2: what came last says nothing of the other requests on it. */
+  readonly #multiplexed = new WeakSet<Socket>();
   readonly #streams = new WeakMap<Socket, TunnelStream>();
   #paused = false;
 
@@ -22,6 +29,9 @@ export class Pause {
   /** Follows a connection from the cluster to the process. */
   add(socket: Socket, stream: TunnelStream): void {
     this.#streams.set(socket, stream);
+    stream.once('data', (chunk: Buffer) => {
+      if (chunk.subarray(0, HTTP2.length).equals(HTTP2)) this.#multiplexed.add(socket);
+    });
     socket.on('data', () => this.#writtenBefore.set(socket, socket.bytesWritten));
     this.#open.add(socket);
   }

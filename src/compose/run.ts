@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { INTERRUPTED } from '../interrupts.ts';
 
 /** How long Compose may take to stop what it started (ms): its own limit is 10 s for each container. */
 const STOP_LIMIT_MS = 30_000;
@@ -23,6 +24,8 @@ export interface ComposeRun {
   signal: AbortSignal;
   /** Is called then, before Compose hears of it. */
   onEnd(): void;
+  /** Aborts when it is to end at once: Compose takes a second signal for that. */
+  hurrySignal: AbortSignal;
 }
 
 /**
@@ -32,28 +35,35 @@ export interface ComposeRun {
  */
 export async function runCompose(
   args: readonly string[],
-  { lost, signal, onEnd }: ComposeRun,
+  { lost, signal, onEnd, hurrySignal }: ComposeRun,
 ): Promise<number> {
   const client = spawn('sh', ['-c', GUARDED, 'sh', ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     detached: true,
   });
   const exited = exitOf(client);
+  const interrupt = () => void client.kill('SIGINT');
+  const { promise: late, resolve: onLate } = Promise.withResolvers<number>();
   const end = () => {
     onEnd();
-    client.kill('SIGINT');
+    interrupt();
+    setTimeout(() => onLate(INTERRUPTED), STOP_LIMIT_MS).unref();
   };
   signal.addEventListener('abort', end, { once: true });
+  hurrySignal.addEventListener('abort', interrupt, { once: true });
   const orLost = lost.catch((error) => {
     if (!signal.aborted) throw error;
   });
   try {
-    return await Promise.race([exited, orLost.then(() => exited)]);
+    return await Promise.race([exited, late, orLost.then(() => exited)]);
   } finally {
     signal.removeEventListener('abort', end);
-    if (client.exitCode === null && !signal.aborted) client.kill('SIGINT');
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref());
-    await Promise.race([exited, limit]);
+    hurrySignal.removeEventListener('abort', interrupt);
+    if (client.exitCode === null && !signal.aborted) {
+      interrupt();
+      setTimeout(() => onLate(INTERRUPTED), STOP_LIMIT_MS).unref();
+    }
+    await Promise.race([exited, late]);
   }
 }
 

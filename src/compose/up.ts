@@ -72,7 +72,9 @@ export async function composeUp(
     await orAborted(Promise.race([sessions.ready, sessions.lost]), signal);
     progress.yieldTerminal({ raw: false, input: false });
     const up = [...fileFlags(files), 'up', ...composeFlags];
-    const code = await runCompose(up, { lost: sessions.lost, signal, onEnd: () => sessions.stop() });
+    const { lost } = sessions;
+    const { hurrySignal } = interrupts;
+    const code = await runCompose(up, { lost, signal, hurrySignal, onEnd: () => sessions.stop() });
     if (!signal.aborted) progress.say(`docker compose up has ended, with exit code ${code}`);
     return code;
   } finally {

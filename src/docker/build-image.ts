@@ -28,12 +28,14 @@ export async function buildImage(
   return (await docker.getImage(image).inspect()).Id;
 }
 
-/** Removes an image that a later build has taken the name of. One that has a name, or is in use, stays. */
+/** Removes an image that a later build has taken the name of. One that has a name, is in use, or is gone stays so. */
 export async function removeUnnamed(docker: Dockerode, id: string): Promise<void> {
   const image = docker.getImage(id);
-  const { RepoTags, RepoDigests } = await image.inspect();
-  if ((RepoTags ?? []).length > 0 || (RepoDigests ?? []).length > 0) return;
-  await image.remove().catch((error: { statusCode?: number }) => {
-    if (error.statusCode !== 409 && error.statusCode !== 404) throw error;
-  });
+  try {
+    const { RepoTags, RepoDigests } = await image.inspect();
+    if ((RepoTags ?? []).length === 0 && (RepoDigests ?? []).length === 0) await image.remove();
+  } catch (error) {
+    const { statusCode } = error as { statusCode?: number };
+    if (statusCode !== 409 && statusCode !== 404) throw error;
+  }
 }

@@ -36,6 +36,7 @@ export async function copyIn(
   try {
     await Promise.all([packed, container.putArchive(Readable.from(archive), { path: '/' })]);
   } catch (cause) {
+    archive.destroy(); // whoever still packs is told
     const message = (cause as Error).message;
     throw new TpError('TP_SYNC', `${source} cannot be copied to ${target}: ${message}`, { cause });
   }
@@ -58,7 +59,8 @@ async function packAll(
     }
     const { mode, uid, gid, mtimeMs, size } = stats;
     // To the microsecond: by whole seconds a program that compares times would miss the second of two quick changes.
-    const pax = { mtime: (mtimeMs / 1000).toFixed(6) };
+    // Owners too, for the plain header has no room for large ones.
+    const pax = { mtime: (mtimeMs / 1000).toFixed(6), uid: `${uid}`, gid: `${gid}` };
     const header = { name: place(path).slice(1), mode: mode & 0o7777, uid, gid, pax };
     if (stats.isDirectory()) archive.entry({ ...header, type: 'directory' });
     else if (stats.isSymbolicLink()) {
@@ -74,7 +76,11 @@ async function packAll(
 
 /** By the container's own `rm`, for Docker's archives cannot take anything away. */
 async function remove(container: Dockerode.Container, paths: readonly string[]): Promise<void> {
-  const stream = await ExecStream.start(container, ['rm', '-rf', '--', ...paths]);
+  const failed = (why: string) =>
+    new TpError('TP_SYNC', `${paths.join(', ')} cannot be removed from the container: ${why}`);
+  const stream = await ExecStream.start(container, ['rm', '-rf', '--', ...paths]).catch((error: Error) => {
+    throw failed(error.message); // it does not run
+  });
   let said = '';
   stream.on('data', (chunk: Buffer) => {
     said += chunk.toString('utf8'); // Docker's own words, where there is no such program
@@ -82,6 +88,5 @@ async function remove(container: Dockerode.Container, paths: readonly string[]):
   stream.end();
   await new Promise((resolve) => stream.on('close', resolve).on('error', () => {}));
   if ((await stream.exitCode()) === 0) return;
-  const why = (stream.stderr || said).trim();
-  throw new TpError('TP_SYNC', `${paths.join(', ')} cannot be removed from the container: ${why}`);
+  throw failed((stream.stderr || said).trim());
 }

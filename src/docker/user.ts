@@ -82,6 +82,7 @@ export class UserContainer {
   #draft: Draft;
   #attached: AttachedContainer | undefined;
   #restarting: Promise<unknown> | undefined;
+  #over = false;
   /** Whether it let a restart's whole grace pass: it ignores the signal, as most programs do that are process 1. */
   #ignoresStop = false;
 
@@ -137,11 +138,14 @@ export class UserContainer {
 
   async #restart(replacement: Replacement | undefined): Promise<{ ended: Promise<number> }> {
     const { agent } = this.#options.network;
+    this.#throwIfOver();
     const next = replacement && (await createJoined(this.#options, replacement.draft));
     try {
       if (next) await replacement.fill(next);
+      this.#throwIfOver();
       await agent.pause(PAUSE_LIMIT_MS);
       await this.#stopForRestart();
+      this.#throwIfOver();
     } catch (error) {
       if (next) await removeContainer(next);
       throw error;
@@ -155,6 +159,11 @@ export class UserContainer {
     agent.resume();
     if (next) await this.#takePlace(old);
     return { ended };
+  }
+
+  /** The session ends: nothing is started any more. */
+  #throwIfOver(): void {
+    if (this.#over) throw new Error('the session has ended');
   }
 
   /** Removes the container whose place was taken, and takes its name. It has ended: nobody waits for this. */
@@ -188,7 +197,9 @@ export class UserContainer {
   async end(): Promise<void> {
     const { interrupts } = this.#options;
     const { received, hurrySignal } = interrupts;
-    await this.#restarting?.catch(() => {}); // who waited for it has been told
+    this.#over = true;
+    // Whoever waited for a restart has been told how it went.
+    if (this.#restarting) await orAborted(this.#restarting, hurrySignal).catch(() => {});
     if (this.#attached && this.#attached.client.exitCode === null) {
       await orAborted(this.#stop(this.#attached, received), hurrySignal).catch(() => {}); // removed below
       if (received) interrupts.exitCode = (await endOf(this.#container)).code;

@@ -30,6 +30,7 @@ export class Changes {
   static async watch(roots: ReadonlyMap<string, IsIgnored>): Promise<Changes> {
     const watcher = watch([...roots.keys()], {
       ignoreInitial: true,
+      followSymlinks: false, // a link leads anywhere, and its target is not what is copied or mounted
       ignored: (path, stats) =>
         ![...roots].some(
           ([root, ignored]) => isWithin(root, path) && !ignored(path, stats?.isDirectory() === true),

@@ -33,12 +33,12 @@ export class Drafts {
     return draft;
   }
 
-  /** Builds the image anew. Throws TpError; what was before is what is current then. */
-  async next(): Promise<Draft> {
+  /** Builds the image anew. Throws TpError, and the signal's reason; what was before is what is current then. */
+  async next(signal: AbortSignal): Promise<Draft> {
     if (!this.#current) throw new Error('there was no first draft');
     const { draft: before, surroundings } = this.#current;
-    const { docker, labels, signal } = surroundings;
-    await this.#build(surroundings);
+    const { docker, labels } = surroundings;
+    await this.#build({ ...surroundings, signal });
     const draft = await draftReplacement(docker, this.#run, labels, signal, before);
     this.#current = { draft, surroundings };
     return draft;

@@ -75,8 +75,11 @@ function readRules(directory: string): Rules[] {
   ];
 }
 
+/** As the file system here tells names apart. */
+const NAMES = { ignorecase: process.platform !== 'linux' };
+
 function gitRules(text: string): Rules {
-  const rules = ignore().add(text);
+  const rules = ignore(NAMES).add(text);
   return (below) => {
     const { ignored, unignored } = rules.test(below);
     return ignored ? true : unignored ? false : undefined;
@@ -95,10 +98,28 @@ function dockerRules(text: string): Rules {
     .map((line) => {
       const excepted = line.startsWith('!');
       const pattern = posix.normalize(`/${excepted ? line.slice(1).trim() : line}`).replace(/(?<=.)\/$/, '');
-      return { excepted, rules: ignore().add(pattern) };
+      return { excepted, pattern, rules: ignore({ ignorecase: false }).add(pattern) };
     });
+  const exceptions = lines.filter(({ excepted }) => excepted);
   return (below) => {
     const last = lines.findLast(({ rules }) => rules.ignores(below));
-    return last && !last.excepted;
+    if (!last || last.excepted) return last && false;
+    // Docker looks into a directory that is left out where an exception may be in it.
+    return !(below.endsWith('/') && exceptions.some(({ pattern }) => mayBeBelow(pattern, below)));
   };
+}
+
+/** Whether a pattern may match something in a directory: name by name, as far as both go. */
+function mayBeBelow(pattern: string, directory: string): boolean {
+  const names = directory.split('/').filter(Boolean);
+  for (const [at, part] of pattern.split('/').filter(Boolean).entries()) {
+    if (part === '**' || at >= names.length) return true;
+    if (
+      !ignore({ ignorecase: false })
+        .add(`/${part}`)
+        .ignores(names[at] ?? '')
+    )
+      return false;
+  }
+  return false;
 }

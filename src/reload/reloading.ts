@@ -1,4 +1,5 @@
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { allOf, copyIn } from '../docker/copy-in.ts';
 import type { UserContainer } from '../docker/user.ts';
 import { TpError } from '../errors.ts';
@@ -32,7 +33,17 @@ export async function prepare(
 ): Promise<Reloading> {
   const { watch, sync, build } = request;
   const roots = [...watch, ...sync.map(({ source }) => source), ...(build === undefined ? [] : [build])];
-  const ignored = new Map(roots.map((root) => [root, ignoredBelow(root, topOf(root, process.cwd()))]));
+  const ignored = new Map(
+    roots.map((root) => {
+      const isIgnored = ignoredBelow(root, topOf(root, process.cwd()));
+      // Docker sends these two whatever its ignore file says.
+      const always = root === build ? [join(root, 'Dockerfile'), join(root, '.dockerignore')] : [];
+      return [
+        root,
+        (path, isDirectory) => !always.includes(path) && isIgnored(path, isDirectory),
+      ] as const satisfies [string, IsIgnored];
+    }),
+  );
   const changes = await Changes.watch(ignored);
   cleanup.defer(() => changes.close());
   const reloading = new Reloading(request, user, ignored, changes);
@@ -46,6 +57,8 @@ export class Reloading {
   readonly #user: UserContainer;
   readonly #ignored: ReadonlyMap<string, IsIgnored>;
   readonly #changes: Changes;
+  /** Paths that a copy has failed for. */
+  readonly #uncopied = new Set<string>();
 
   constructor(
     request: ReloadRequest,
@@ -61,53 +74,71 @@ export class Reloading {
 
   /** Runs the container until the session ends, or until its process does where nothing would start it again. */
   async run(session: RunningSession): Promise<number> {
-    const { lost, signal, progress, processRuns } = session;
+    const { lost, progress, processRuns } = session;
     const restarts = this.#request.watch.length > 0 || this.#request.build !== undefined;
-    let ended: Promise<number> = this.#user.start();
-    let runs = true;
-    for (;;) {
-      const other = new AbortController();
-      const happened = await orAborted(
-        Promise.race([ended, this.#changes.next(other.signal), lost]),
-        signal,
-      ).finally(() => other.abort());
-      if (typeof happened === 'number') {
-        if (!restarts) return happened;
-        progress.say(`the container ended with exit code ${happened}; a change starts it again`);
-        await processRuns(false);
-        ended = NEVER;
-        runs = false;
-        continue;
+    // A build that is under way when the session ends, for whatever reason, ends with it.
+    const over = new AbortController();
+    const signal = AbortSignal.any([session.signal, over.signal]);
+    let ended: Promise<number> | undefined = this.#user.start();
+    try {
+      for (;;) {
+        const happened = await orAborted(Promise.race([this.#next(ended), lost]), signal);
+        if (typeof happened === 'number') {
+          if (!restarts) return happened;
+          progress.say(`the container ended with exit code ${happened}; a change starts it again`);
+          await processRuns(false);
+          ended = undefined;
+          continue;
+        }
+        const reload = this.#reload(happened, { ...session, signal }, ended !== undefined);
+        const restarted = await orAborted(Promise.race([reload, lost]), signal);
+        if (!restarted) continue;
+        if (!ended) await processRuns(true);
+        ({ ended } = restarted);
       }
-      const restarted = await orAborted(Promise.race([this.#reload(happened, session), lost]), signal);
-      if (!restarted) continue;
-      if (!runs) await processRuns(true);
-      runs = true;
-      ({ ended } = restarted);
+    } finally {
+      over.abort(new Error('the session has ended'));
+    }
+  }
+
+  /** The exit code of a process that ends, or the paths that change. */
+  async #next(ended: Promise<number> | undefined): Promise<number | string[]> {
+    const other = new AbortController();
+    try {
+      return await Promise.race([ended ?? NEVER, this.#changes.next(other.signal)]);
+    } finally {
+      other.abort(new Error('the process has ended'));
     }
   }
 
   /** Does what changed paths ask for. What fails is told, and leaves the container as it is. */
-  async #reload(paths: string[], session: RunningSession): Promise<{ ended: Promise<number> } | undefined> {
+  async #reload(
+    paths: readonly string[],
+    { progress, drafts, signal }: RunningSession,
+    runs: boolean,
+  ): Promise<{ ended: Promise<number> } | undefined> {
     const { watch, build } = this.#request;
-    const { progress } = session;
     const within = (roots: readonly string[]) =>
       paths.filter((path) => roots.some((root) => isWithin(root, path)));
     try {
-      await this.#copy(paths);
+      await this.#copy(paths, progress);
+      signal.throwIfAborted();
       const rebuilt = build !== undefined && within([build]).length > 0;
-      const reasons = within(rebuilt ? [build, ...watch] : watch);
+      // One that does not run is started by any change: it may have waited for something else.
+      const reasons = runs ? within(rebuilt ? [build, ...watch] : watch) : paths;
       if (reasons.length === 0) return undefined;
-      const draft = rebuilt ? await session.drafts.next() : undefined;
+      const draft = rebuilt ? await drafts.next(signal) : undefined;
+      signal.throwIfAborted();
       const { image: before } = this.#user;
-      if (draft?.inspect.Image === before && within(watch).length === 0) {
+      if (draft?.inspect.Image === before && within(watch).length === 0 && runs) {
         progress.say(`${describe(reasons)}: the image is the same`);
         return undefined;
       }
       const fill = (container: Container) => this.copyAll(container);
       const restarted = await this.#user.restart(draft && { draft, fill });
       progress.say(`${describe(reasons)}: ${draft ? 'built and ' : ''}restarted`);
-      if (draft) await session.drafts.forget(before);
+      if (draft) await drafts.forget(before);
+      if (this.#uncopied.size > 0) await this.#copy([], progress);
       return restarted;
     } catch (error) {
       if (!(error instanceof TpError) || !KEEPS_RUNNING.has(error.code)) throw error;
@@ -116,11 +147,26 @@ export class Reloading {
     }
   }
 
-  async #copy(paths: readonly string[]): Promise<void> {
-    for (const synced of this.#request.sync) {
-      const mine = paths.filter((path) => isWithin(synced.source, path));
-      if (mine.length > 0) await copyIn(this.#user.container, synced, mine);
+  /** Brings changed paths into the container, with those that could not be before. Tells what cannot be now. */
+  async #copy(paths: readonly string[], progress: Progress): Promise<void> {
+    for (const path of paths) this.#uncopied.add(path);
+    try {
+      for (const synced of this.#request.sync) {
+        const mine = [...this.#uncopied].filter((path) => this.#isSynced(synced.source, path));
+        if (mine.length > 0) await copyIn(this.#user.container, synced, mine);
+      }
+      this.#uncopied.clear();
+    } catch (error) {
+      if (!(error instanceof TpError) || error.code !== 'TP_SYNC') throw error;
+      progress.warn(`${error.message}; it is tried again at the next change`);
     }
+  }
+
+  /** Another flag may watch what is left out here. One that is gone may have been a directory. */
+  #isSynced(source: string, path: string): boolean {
+    const ignored = this.#ignored.get(source) ?? (() => false);
+    if (!isWithin(source, path) || ignored(path, false)) return false;
+    return existsSync(path) || !ignored(path, true);
   }
 
   /** Brings all that is to be a copy into a container. Throws TpError. */

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
 import { TpError } from '../errors.ts';
 import type { DockerRunFlags } from '../flags.ts';
@@ -45,7 +45,7 @@ function syncedPath(text: string, from: string): SyncedPath {
 
 function existing(flag: string, path: string, from: string): string {
   const absolute = resolve(from, path);
-  if (statSync(absolute, { throwIfNoEntry: false })) return absolute;
+  if (statSync(absolute, { throwIfNoEntry: false })) return realpathSync(absolute);
   throw new TpError('TP_RELOAD_PATH', `${flag} ${path}: there is no such file or directory`, {
     hint: `ls ${absolute}`,
   });

@@ -81,6 +81,24 @@ describe('what is left out', () => {
     );
   });
 
+  it('is not a directory in which an exception of .dockerignore may be', () => {
+    write({ '.dockerignore': '*\n!src/**\n!lib/deep/a.js\n!**/keep.txt\n' });
+    assert.deepEqual(leftOut(['src/', 'src/a.js', 'lib/', 'lib/a.js', 'lib/deep/a.js', 'a.js']), [
+      'lib/a.js',
+      'a.js',
+    ]);
+    write({ '.dockerignore': '*\n!src/main\n' });
+    assert.deepEqual(leftOut(['src/', 'src/main/', 'src/main/a.js', 'src/test/', 'docs/']), [
+      'src/test/',
+      'docs/',
+    ]);
+  });
+
+  it('is told by the case of its letters, as the file system does', () => {
+    write({ '.gitignore': '/Server\n' });
+    assert.deepEqual(leftOut(['Server', 'server/']), ['Server']);
+  });
+
   it('is not a pattern of .dockerignore further down, as it is from the root', () => {
     write({ '.dockerignore': 'dist/\n./build\n' });
     assert.deepEqual(leftOut(['dist/', 'src/dist/', 'build/a']), ['dist/', 'build/a']);

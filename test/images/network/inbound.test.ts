@@ -17,7 +17,7 @@ async function inbound(
   addresses = [POD, LOOPBACK],
   acceptance = (_: Socket): Acceptance => 'accepted',
 ) {
-  const told = { refused: 0, only: [] as string[] };
+  const told = { refused: 0, only: [] as string[], paused: false };
   const pair = await tunnelPair({
     onStream: (stream) =>
       dialProcess(stream, {
@@ -25,6 +25,7 @@ async function inbound(
         addresses,
         acceptance,
         onAccepted: () => {},
+        isPaused: () => told.paused,
         onRefused: () => told.refused++,
         onOnlyAt: (address) => told.only.push(address),
       }),
@@ -48,7 +49,7 @@ describe('a connection from the cluster', () => {
     await until(() => here.closed);
     assert.equal(here.text, 'hello');
     assert.deepEqual(reached, ['pod']);
-    assert.deepEqual(told, { refused: 0, only: [] });
+    assert.deepEqual(told, { refused: 0, only: [], paused: false });
   });
 
   it('goes to one that listens on loopback only, and says so', async () => {
@@ -56,7 +57,7 @@ describe('a connection from the cluster', () => {
     const { near, told } = await inbound(port);
     const here = follow(near);
     await until(() => here.text === 'loopback');
-    assert.deepEqual(told, { refused: 0, only: [LOOPBACK] });
+    assert.deepEqual(told, { refused: 0, only: [LOOPBACK], paused: false });
   });
 
   it('is refused, and nothing accepted, where it listens nowhere', async () => {
@@ -67,7 +68,7 @@ describe('a connection from the cluster', () => {
     });
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.equal(error.code, ResetCode.connectionRefused);
-    assert.deepEqual(told, { refused: 1, only: [] });
+    assert.deepEqual(told, { refused: 1, only: [], paused: false });
     assert.equal(accepted, false);
   });
 
@@ -77,7 +78,7 @@ describe('a connection from the cluster', () => {
     const { near, told } = await inbound(port, ['255.255.255.255', LOOPBACK]);
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.notEqual(error.code, ResetCode.connectionRefused);
-    assert.deepEqual(told, { refused: 0, only: [] });
+    assert.deepEqual(told, { refused: 0, only: [], paused: false });
   });
 
   it('is accepted when the process does so, not when the kernel does', async () => {
@@ -105,7 +106,7 @@ describe('a connection from the cluster', () => {
     connections[0]?.resetAndDestroy();
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.equal(error.code, ResetCode.connectionRefused);
-    assert.deepEqual(told, { refused: 1, only: [] });
+    assert.deepEqual(told, { refused: 1, only: [], paused: false });
   });
 
   it('is refused if it has been reset already when it is looked for', async () => {
@@ -113,12 +114,44 @@ describe('a connection from the cluster', () => {
     const { near, told } = await inbound(port, [POD, LOOPBACK], () => 'gone');
     const [error] = (await once(near, 'error')) as [StreamReset];
     assert.equal(error.code, ResetCode.connectionRefused);
-    assert.deepEqual(told, { refused: 1, only: [] });
+    assert.deepEqual(told, { refused: 1, only: [], paused: false });
   });
 
   it('is accepted where the kernel says that it is not there, and it is', async () => {
     const port = await serve((socket) => socket.pipe(socket), POD);
     const { near } = await inbound(port, [POD], () => 'gone');
+    await once(near, 'accept');
+  });
+
+  it('is for the next process if this one is about to be ended when it accepts', async () => {
+    const connections: Socket[] = [];
+    const port = await serve((socket) => connections.push(socket), POD);
+    const { near, told } = await inbound(port);
+    told.paused = true;
+    near.write('a request');
+    const [error] = (await once(near, 'error')) as [StreamReset];
+    assert.equal(error.code, ResetCode.connectionRefused);
+    await until(() => connections.length === 1);
+    const there = follow(connections[0] as Socket);
+    await until(() => there.closed || there.ended);
+    assert.equal(there.text, '');
+  });
+
+  it('is given to a process that hangs, so that its caller’s leaving is seen', async () => {
+    const connections: Socket[] = [];
+    const port = await serve((socket) => connections.push(socket), POD);
+    const { near } = await inbound(port, [POD], () => 'queued');
+    await once(near, 'accept');
+    near.destroy();
+    const there = follow(connections[0] as Socket);
+    await until(() => there.closed);
+  });
+
+  it('is accepted where the kernel cannot be asked', async () => {
+    const port = await serve((socket) => socket.pipe(socket), POD);
+    const { near } = await inbound(port, [POD], () => {
+      throw new Error('EMFILE');
+    });
     await once(near, 'accept');
   });
 
@@ -142,6 +175,6 @@ describe('a connection from the cluster', () => {
     await quiet();
     for (const socket of connections) socket.resume();
     await until(() => connections.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
-    assert.deepEqual(told, { refused: 0, only: [] });
+    assert.deepEqual(told, { refused: 0, only: [], paused: false });
   });
 });

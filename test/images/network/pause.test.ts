@@ -40,7 +40,7 @@ async function connection() {
   });
   agent.pipe(stream);
   pause.add(agent, stream as unknown as TunnelStream);
-  return { agent, process: process as Socket, ended: () => ended };
+  return { agent, process: process as Socket, stream, ended: () => ended };
 }
 
 describe('before the process is ended on purpose', () => {
@@ -87,6 +87,18 @@ describe('before the process is ended on purpose', () => {
     process.write('its answer');
     await pass(60);
     assert.deepEqual([ended(), state.over], [true, true]);
+  });
+
+  it('one of HTTP/2 is not between two requests because something was answered', async () => {
+    const { process, stream, ended } = await connection();
+    stream.push('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    process.write('settings');
+    await pass(4);
+    const state = begin();
+    await pass(300);
+    assert.deepEqual([ended(), state.over], [false, false]);
+    await pass(300);
+    assert.deepEqual([ended(), state.over], [true, true], 'it idles');
   });
 
   it('but not longer than the limit: the rest is the process’s to finish', async () => {
