@@ -30,6 +30,9 @@ export function inPod(name: string): Place {
   return [program, ...prefix, 'exec', '-i', name, '--'];
 }
 
+/** How docker exec, kubectl exec and a shell tell that the client killed itself, which it does after its result. */
+const KILLED = 137;
+
 /**
  * Runs the client to its end; gives what it printed last. Every line goes to `onLine` when it comes. The client's stdin
  * stays open until then: when this process dies, be it in a pod or elsewhere, the client ends too.
@@ -42,7 +45,7 @@ export async function runClient<T>(
   const node = ['node', '--input-type=module', '-e', SCRIPT, '--', JSON.stringify(task)];
   const child = spawn(program, [...args, ...node], { stdio: ['pipe', 'pipe', 'pipe'] });
   const closed = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject).on('close', resolve);
+    child.on('error', reject).on('close', (code, signal) => resolve(signal === 'SIGKILL' ? KILLED : code));
   });
   let last = '';
   createInterface(child.stdout).on('line', (line) => {
@@ -54,6 +57,6 @@ export async function runClient<T>(
     errors += chunk.toString('utf8');
   });
   const code = await closed;
-  if (code === 0) return JSON.parse(last) as T;
+  if (code === KILLED && last.startsWith('{')) return JSON.parse(last) as T;
   throw new Error(`${program} ${args.join(' ')}: ${JSON.stringify(task)}: exit ${code}\n${errors}`);
 }

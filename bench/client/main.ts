@@ -1,7 +1,7 @@
 /**
  * The client of the bench, the same in a pod, in the laptop's container and on the host. It is bundled and given to
  * Node as a `data:` module, so that it can start itself once more as a worker, and gets its task as JSON in argv. Its
- * last line is the result as JSON. It ends when its stdin does. All times are of this process's clock.
+ * last line is the result as JSON, after which it kills itself. It ends when its stdin does. All times are of this process's clock.
  */
 import { isMainThread, workerData } from 'node:worker_threads';
 import type { Task } from '../task.ts';
@@ -47,7 +47,8 @@ async function main(): Promise<void> {
   const result = await perform(task);
   if (task.mark && task.task !== 'watch') await assertAnsweredBy(task.base, task.mark);
   console.log(JSON.stringify(result));
-  process.exit();
+  // Not by process.exit(), which may wait for ever for V8's threads after so many buffers (nodejs/node issue 54918).
+  process.kill(process.pid, 'SIGKILL');
 }
 
 if (isMainThread) await main().catch((error: Error) => fail(error.stack ?? error.message));

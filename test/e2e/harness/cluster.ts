@@ -83,4 +83,6 @@ export async function prepare(): Promise<void> {
   }
   await show('examples/servicename/deploy');
   await show('node', 'build.ts');
+  // What a run that was killed has left would end in the midst of a test, and be found missing after it.
+  await show('node', 'dist/tp.mjs', 'leave', '--all', '--kubeconfig', kubeconfig);
 }
