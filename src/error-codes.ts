@@ -270,11 +270,12 @@ const GROUPS = {
       fix: 'start again; the reason is in the line',
     },
     TP_LINK_LOST: {
-      means: 'the link between laptop and pod ended: sleep, network, API server',
-      fix: 'start again',
+      means: 'the link between laptop and pod was cut, and no other could be made for ten minutes',
+      fix: 'start again; `tp leave` where putting back failed, too',
     },
-    TP_PROXY_LOST: {
-      means: 'the connection to the proxy pod ended: the pod was deleted or moved, or as above',
+    TP_SESSION_GONE: {
+      means:
+        "the session's objects are gone from the cluster: `tp leave` was run elsewhere, or the namespace removed",
       fix: 'start again',
     },
     TP_AGENT_LOST: {

@@ -4,7 +4,7 @@ import type { ProjectNames } from './docker/project-names.ts';
 import { pushImage } from './docker/push-image.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
-import { joinLink } from './link.ts';
+import { Links } from './links.ts';
 import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
 import { Reporter } from './reporter.ts';
@@ -74,14 +74,23 @@ export async function openSession(
   );
   const view = await proxy.control.describe();
   await network.becomePod(view, plan);
-  await progress.step('link', () => joinLink(proxy, network, token, signal));
+  const links = new Links({
+    proxy,
+    network,
+    token,
+    progress,
+    onEvent: (event) => reporter.event(event),
+    onGivenUp: (error) => reporter.failed(error),
+  });
+  cleanup.defer(() => links.stop());
+  await progress.step('link', () => links.begin(signal));
   if (plan.fallback) await proxy.checkFallback(plan);
   return {
     network,
     view,
     lost: reporter.lost,
     async processRuns(yes) {
-      await proxy.control.setPhase(yes ? 'running' : 'ended');
+      await proxy.setPhase(yes ? 'running' : 'ended');
     },
     takeOver() {
       const takeover = new Takeover({
@@ -96,7 +105,7 @@ export async function openSession(
         await takeover.stop();
         if (takeover.begun) await progress.step('giving the Services back', () => proxy.giveBack());
       });
-      reporter.follow(proxy, network, takeover);
+      reporter.follow(network, takeover);
     },
   };
 }

@@ -1,12 +1,11 @@
 import type { Cluster } from './cluster/client.ts';
-import type { PodSide } from './cluster/proxy.ts';
 import { podNamed } from './cluster/proxy-pod.ts';
 import type { ServiceView } from './cluster/services.ts';
 import type { Network } from './docker/network.ts';
-import { TpError } from './errors.ts';
 import type { SessionPlan } from './plan.ts';
 import type { Progress } from './progress.ts';
 import type { Takeover } from './takeover.ts';
+import type { ProxyEvent } from './tunnel/control.ts';
 
 /** Tells the person what happens in a running session, and the session when it is lost. */
 export class Reporter {
@@ -32,22 +31,18 @@ export class Reporter {
     this.#fail(error);
   }
 
-  /** Follows the events of both sides. */
-  follow(proxy: PodSide, network: Network, takeover: Takeover): void {
-    proxy.onLost = (error) => {
-      this.#fail(new TpError('TP_PROXY_LOST', `the connection to the proxy's pod ended: ${error.message}`));
-    };
+  /** Tells what happens in the pod. */
+  event(event: ProxyEvent): void {
+    if (event.event === 'warning') this.#progress.warn(event.message);
+    else if (event.event === 'answered') this.#firstRequest(event.peer);
+  }
+
+  /** Follows the agent's events. */
+  follow(network: Network, takeover: Takeover): void {
     network.agent.on('lost', (error) => this.#fail(error));
     network.agent.on('event', (event) => {
       if (event.event === 'listening') takeover.listening(event.ports);
       else if (event.event === 'warning') this.#progress.warn(event.message);
-      else if (event.event === 'unlinked') {
-        this.#fail(new TpError('TP_LINK_LOST', `the link to the cluster ended: ${event.reason}`));
-      }
-    });
-    proxy.control.follow((event) => {
-      if (event.event === 'warning') this.#progress.warn(event.message);
-      else if (event.event === 'answered') this.#firstRequest(event.peer);
     });
     if (this.#plan.services.length === 0) this.#ready(undefined, network.published);
   }

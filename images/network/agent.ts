@@ -2,6 +2,7 @@
  * The agent: makes the network namespace the pod's, and carries its traffic through the tunnel. Started by `docker exec`
  * as root in the network container; its stdin and stdout carry messages of the CLI, and it ends when stdin does.
  */
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { duplexLink } from '../../src/tunnel/duplex-link.ts';
@@ -37,8 +38,14 @@ let configuration: messages.Configuration | undefined;
 let tunnel: Tunnel | undefined;
 let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
+/** How often a tunnel that was left is looked at (ms). */
+const RETIRED_CHECK_MS = 500;
 const pause = new Pause();
 const localRoutes = new LocalRoutes();
+/** The next link leads to another pod, while the tunnel to this one still works. */
+let moving = false;
+/** The link that came last. */
+let latest: Socket | undefined;
 /** Docker's gateways, which are local from the start. */
 let gateways: string[] = [];
 const warned = new Set<string>();
@@ -98,34 +105,59 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   });
 }
 
+/** A link goes on with the tunnel that waits for one; without such, or on a proxy that knows nothing of it, one begins. */
 function join(socket: Socket): void {
   socket.on('error', () => {}); // 'close' follows
+  latest = socket;
   if (!configuration) return void socket.destroy();
+  if (tunnel && !moving) return tunnel.resume(duplexLink(socket));
+  let met = false;
   const next: Tunnel = new Tunnel({
     link: duplexLink(socket),
     role: 'agent',
-    session: configuration.session,
+    // A name of its own: another pod, which knows nothing of the last tunnel, begins with it.
+    session: `${configuration.session}-${randomBytes(4).toString('hex')}`,
     dialled: true,
+    resumable: () => true,
     onStream: serve,
+    onLink(state, why) {
+      if (tunnel !== next) return;
+      if (state === 'up') tell({ event: 'linked', resumed: true });
+      else if (state === 'down') tell({ event: 'unlinked', reason: why?.message ?? 'closed', kept: true });
+    },
     onClosed(error) {
-      if (tunnel !== undefined && tunnel !== next) return;
-      tunnel = undefined;
-      tell({ event: 'unlinked', reason: error?.message ?? 'closed' });
+      if (met && tunnel !== next) return; // another one took its place
+      if (met) tunnel = undefined;
+      tell({ event: 'unlinked', reason: error?.message ?? 'closed', kept: tunnel !== undefined });
     },
   });
   next.ready.then(
     () => {
-      // Not before: a connection that comes meanwhile goes by the old link, or finds none.
+      // Not before: a connection that comes meanwhile goes by the old tunnel, or finds none.
       const old = tunnel;
+      met = true;
+      moving = false;
       tunnel = next;
-      old?.close(CloseCode.superseded, 'another link took over');
+      if (old) retire(old);
       announce = next.open(encodeRequest({ kind: 'listeners' }));
       announce.on('error', () => {}); // it goes with its tunnel
       announcePorts();
-      tell({ event: 'linked' });
+      tell({ event: 'linked', resumed: false });
     },
     () => {}, // onClosed tells
   );
+}
+
+/** A tunnel whose pod is ending keeps its connections until they are done, or the pod is. */
+function retire(old: Tunnel): void {
+  const look = () => {
+    // The announcement of ports is a stream too.
+    if (old.linked && old.streams > 1) return;
+    clearInterval(timer);
+    old.close(CloseCode.superseded, 'another link took over');
+  };
+  const timer = setInterval(look, RETIRED_CHECK_MS);
+  look();
 }
 
 // One command after the other: a later one builds on what an earlier one set up.
@@ -144,7 +176,28 @@ async function obey(command: messages.AgentCommand): Promise<void> {
     }
     case 'resume':
       pause.end();
-      watch.expect();
+      return watch.expect();
+    case 'figures': {
+      const {
+        streams = 0,
+        sentBytes = 0,
+        receivedBytes = 0,
+        roundTripMs,
+        resumed = 0,
+      } = tunnel?.figures ?? {};
+      const linked = tunnel?.linked ?? false;
+      const figures = {
+        linked,
+        streams,
+        sentBytes,
+        receivedBytes,
+        resumed,
+        ...(roundTripMs !== undefined && { roundTripMs }),
+      };
+      return tell({ event: 'figures', figures });
+    }
+    case 'move':
+      moving = true;
   }
 }
 
@@ -158,7 +211,14 @@ input.on('data', (chunk) => {
     });
   }
 });
-input.on('close', () => process.exit(0)); // the CLI has gone; routes and the TUN device stay, so nothing leaks
+input.on('close', () => {
+  // The CLI has gone. Routes and the TUN device stay, so nothing leaks. Where it ended in good order its wire still
+  // carries a last word, so that the proxy does not wait for another link.
+  const exit = () => process.exit(0);
+  if (!latest || latest.destroyed || !tunnel) return exit();
+  latest.once('close', exit);
+  tunnel.close();
+});
 
 mkdirSync(messages.LINK_DIRECTORY, { recursive: true });
 const socketPath = `${messages.LINK_DIRECTORY}/${messages.LINK_SOCKET}`;

@@ -1,3 +1,5 @@
+import type { TunnelFigures } from '../../src/tunnel/tunnel.ts';
+
 /** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
 
 /** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`. */
@@ -18,13 +20,24 @@ export interface Configuration extends LocalNetwork {
   ports: { pod: number; process: number }[];
 }
 
+/** How the agent's tunnel is. Bytes are those of its links; connections count one each. */
+export interface AgentFigures extends Omit<TunnelFigures, 'roundTripMs'> {
+  linked: boolean;
+  /** Of the last heartbeat (ms). */
+  roundTripMs?: number;
+}
+
 export type AgentCommand =
   | ({ command: 'configure' } & Configuration)
   | ({ command: 'local' } & LocalNetwork)
   /** The process is about to be ended on purpose: connections wait from now on, open ones have `limitMs` to end. */
   | { command: 'pause'; limitMs: number }
   /** Another process has been started. */
-  | { command: 'resume' };
+  | { command: 'resume' }
+  /** The pod is being replaced: the next link leads to another one, and the connections of this one may finish. */
+  | { command: 'move' }
+  /** Asks how the tunnel is. */
+  | { command: 'figures' };
 
 export type AgentEvent =
   /** The agent listens for links. */
@@ -33,9 +46,11 @@ export type AgentEvent =
   | { event: 'configured' }
   /** Connections wait, and none is in the middle of something, or the limit is over. */
   | { event: 'paused' }
-  /** A link is up, and the proxy has answered. */
-  | { event: 'linked' }
-  | { event: 'unlinked'; reason: string }
+  /** A link is up, and the proxy has answered. `resumed`: the connections of before go on over it. */
+  | { event: 'linked'; resumed: boolean }
+  /** There is no link any more. `kept`: connections wait for another one. */
+  | { event: 'unlinked'; reason: string; kept: boolean }
+  | { event: 'figures'; figures: AgentFigures }
   /** The ports that something in the namespace listens on, each time they change. */
   | { event: 'listening'; ports: number[] }
   | { event: 'warning'; message: string };

@@ -43,7 +43,10 @@ async function answer(
   for (;;) {
     const agent = await listeners.wait(port, gone);
     if (!agent) break;
-    const stream = await openInbound(agent, port, { address: peer, port: socket.remotePort ?? 1 }, gone);
+    const answering = listeners.whileAnswering(agent);
+    const waiting = AbortSignal.any([gone, answering.signal]);
+    const from = { address: peer, port: socket.remotePort ?? 1 };
+    const stream = await openInbound(agent, port, from, waiting).finally(answering.done);
     if (stream === 'refused') {
       listeners.refused(port);
       // One that is said to listen and always refuses listens where we cannot reach it: not for ever.
@@ -60,20 +63,20 @@ async function answer(
   spliceSockets(socket, await fallback.dial(port, peer, gone));
 }
 
-/** A stream that the user's process accepted; `refused` while it restarts, `lost` when the agent or the link goes. */
+/** A stream that the user's process accepted; `refused` while it restarts, `lost` when the agent or the caller goes. */
 async function openInbound(
   agent: Tunnel,
   port: number,
   peer: { address: string; port: number },
-  gone: AbortSignal,
+  waiting: AbortSignal,
 ): Promise<TunnelStream | 'refused' | 'lost'> {
   let stream: TunnelStream | undefined;
   try {
     stream = agent.open(encodeRequest({ kind: 'inbound', port, peer }));
-    await once(stream, 'accept', { signal: gone });
+    await once(stream, 'accept', { signal: waiting });
     return stream;
   } catch (error) {
-    if (gone.aborted) stream?.destroy(); // a process that hangs may accept it in an hour
+    if (waiting.aborted) stream?.destroy(); // a process that hangs may accept it in an hour
     const code = error instanceof StreamReset ? error.code : undefined;
     return code === ResetCode.connectionRefused || code === ResetCode.noListener ? 'refused' : 'lost';
   }

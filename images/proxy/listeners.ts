@@ -2,7 +2,10 @@ import { EventEmitter, once } from 'node:events';
 import type { Phase } from '../../src/tunnel/control.ts';
 import { MessageDecoder } from '../../src/tunnel/message.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
-import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import type { LinkState, Tunnel } from '../../src/tunnel/tunnel.ts';
+
+/** For so long (ms) a connection waits for a laptop whose link is cut: a link that comes back does so at once. */
+const AWAY_AFTER_MS = 2_000;
 
 export interface ListenersEvents {
   change: [];
@@ -14,6 +17,9 @@ export interface ListenersEvents {
  */
 export class Listeners extends EventEmitter<ListenersEvents> {
   #agent: Tunnel | undefined;
+  /** The laptop has not been heard for a while: nobody waits for it, though its session may still go on. */
+  #away = false;
+  #leaving: NodeJS.Timeout | undefined;
   #phase: Phase = 'running';
   #ports = new Set<number>();
   readonly #seen = new Set<number>();
@@ -39,7 +45,19 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   setAgent(agent: Tunnel | undefined): void {
     this.#agent = agent;
     this.#ports = new Set();
-    this.#seen.clear();
+    this.setLink('up');
+  }
+
+  /** Takes what is known of the agent's link. Of a silent one it takes a while until it is. */
+  setLink(state: LinkState): void {
+    clearTimeout(this.#leaving);
+    if (state === 'down' && !this.#away) {
+      this.#leaving = setTimeout(() => this.#setAway(true), AWAY_AFTER_MS);
+    } else this.#setAway(state !== 'up');
+  }
+
+  #setAway(away: boolean): void {
+    this.#away = away;
     this.emit('change');
   }
 
@@ -74,7 +92,18 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   }
 
   get #answering(): Tunnel | undefined {
-    return this.#phase === 'running' ? this.#agent : undefined;
+    return this.#phase === 'running' && !this.#away ? this.#agent : undefined;
+  }
+
+  /** Aborts when `agent` is no longer worth waiting for; `done` ends the watch. */
+  whileAnswering(agent: Tunnel): { signal: AbortSignal; done(): void } {
+    const over = new AbortController();
+    const look = () => {
+      if (this.#answering !== agent) over.abort(new Error('the laptop has gone'));
+    };
+    this.on('change', look);
+    look();
+    return { signal: over.signal, done: () => void this.off('change', look) };
   }
 
   /** The agent, if the user's process listens on `port` now. */

@@ -30,6 +30,7 @@ const departure = new Departure();
 const fallback = config.fallback && new Fallback({ name: fallbackName(config.fallback), own: addresses });
 const environment = podEnvironment(process.env, config.environment);
 let agent: Tunnel | undefined;
+let agentDown = false;
 let answered = false;
 
 /** The Service's full name, with the cluster's domain as the pod's resolv.conf has it. */
@@ -43,29 +44,44 @@ function fallbackName({ service, namespace }: { service: string; namespace: stri
 /** `ended` is only said by a session that held Services; `leaving` then says that they were given back. */
 function onPhase(phase: Phase): void {
   if (phase === 'leaving' && listeners.phase === 'ended') departure.givenBack();
+  if (phase === 'leaving' && agentDown) agent?.close();
   listeners.setPhase(phase);
 }
 
-function serve(role: Role, stream: TunnelStream, payload: Buffer): void {
+function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel): void {
   const request = decodeRequest(payload);
   if (role === 'agent' && request.kind === 'tcp') dialOut(stream, request.host, request.port);
   else if (role === 'agent' && request.kind === 'udp') relayUdp(stream);
-  else if (role === 'agent' && request.kind === 'listeners') listeners.follow(agent, stream);
+  else if (role === 'agent' && request.kind === 'listeners') listeners.follow(tunnel, stream);
   else if (role === 'control' && request.kind === 'call') {
     serveCall(stream, { environment, addresses, fallback, onPhase });
   } else if (role === 'control' && request.kind === 'events') events.add(stream);
   else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
 }
 
-const tunnel = sessionServer({
+/** What the log says of the laptop's link. */
+const LINK_STATES = {
+  up: 'the laptop is there',
+  silent: 'the laptop is silent: forwarding to the original pods',
+  down: 'the link to the laptop is gone: its connections are kept, new ones go to the original pods soon',
+};
+
+const links = sessionServer({
   tokenSha256: config.tokenSha256,
   onStream: serve,
   onAgent(tunnel) {
     agent = tunnel;
+    agentDown = false;
     listeners.setAgent(tunnel);
-    events.tell({ event: 'agent', attached: tunnel !== undefined });
     log(tunnel ? 'the laptop is connected' : 'the laptop has gone: forwarding to the original pods');
   },
+  onLink(state) {
+    agentDown = state === 'down';
+    listeners.setLink(state);
+    log(LINK_STATES[state]);
+  },
+  // Once the Services are given back nobody comes again.
+  resumable: () => listeners.phase !== 'leaving',
 });
 
 const inbound = config.ports.map((port) => {
@@ -95,6 +111,7 @@ process.on('SIGTERM', () => {
   // Services are given back it may go as soon as it is idle. A session that was undone from outside takes the
   // fallback's name away: nobody else could tell a pod that is ending already.
   log(`asked to end (${listeners.phase})`);
+  events.tell({ event: 'ending' });
   setInterval(() => {
     if (agent || listeners.phase === 'leaving') return;
     if (!fallback) return listeners.setPhase('leaving'); // nobody to answer with
@@ -113,7 +130,7 @@ process.on('SIGTERM', () => {
 
 const listening = [
   ...inbound.map(({ server, port }) => server.listen(port)),
-  tunnel.listen(config.tunnelPort, '127.0.0.1'),
+  links.listen(config.tunnelPort, '127.0.0.1'),
 ];
 await Promise.all(listening.map((server) => once(server, 'listening')));
 await once(readinessServer(config.ports, listeners, fallback).listen(config.healthPort), 'listening');

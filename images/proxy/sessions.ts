@@ -4,10 +4,11 @@ import { duplexLink } from '../../src/tunnel/duplex-link.ts';
 import { encodeFrame, encodeReason } from '../../src/tunnel/encode.ts';
 import { CloseCode } from '../../src/tunnel/errors.ts';
 import { FrameType } from '../../src/tunnel/frame.ts';
+import { receiveHello } from '../../src/tunnel/greeting.ts';
 import type { Role } from '../../src/tunnel/hello.ts';
 import { decodePreamble, PREAMBLE_BYTES } from '../../src/tunnel/preamble.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
-import { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { type LinkState, Tunnel } from '../../src/tunnel/tunnel.ts';
 
 /** A link that says nothing is dropped after this long (ms). */
 const PREAMBLE_TIMEOUT_MS = 5_000;
@@ -17,41 +18,51 @@ const MAX_UNKNOWN_LINKS = 16;
 
 export interface SessionsOptions {
   tokenSha256: string;
-  onStream(role: Role, stream: TunnelStream, request: Buffer): void;
-  /** The agent's tunnel came (with the tunnel) or went. A newer one replaces an older one. */
+  onStream(role: Role, stream: TunnelStream, request: Buffer, tunnel: Tunnel): void;
+  /** The agent's tunnel came (with the tunnel) or is over. A newer one replaces an older one. */
   onAgent(tunnel: Tunnel | undefined): void;
+  /** What is known of the link of the agent's tunnel. */
+  onLink(state: LinkState): void;
+  /** Whether the agent's tunnel waits for another link when it loses one. */
+  resumable(): boolean;
 }
 
-/** Takes links, asks for the session's token, and makes each a tunnel. The result is not listening yet. */
+/** Takes links, asks for the session's token, and gives each to its tunnel: a new one, or the agent's that goes on. The result is not listening yet. */
 export function sessionServer(options: SessionsOptions): Server {
   let unknown = 0;
   let agent: Tunnel | undefined;
   const expected = Buffer.from(options.tokenSha256, 'hex');
 
-  const admit = (socket: Socket) => {
-    let role: Role | undefined;
-    const tunnel: Tunnel = new Tunnel({
-      link: duplexLink(socket),
+  const admit = async (socket: Socket) => {
+    const link = duplexLink(socket);
+    const hello = await receiveHello(link).catch(() => undefined); // the peer was told
+    if (!hello) return;
+    const { role } = hello;
+    if (role === 'agent' && agent?.session === hello.session) return agent.resume(link, hello);
+    // A hello that cannot be met ends it before it is anybody's agent.
+    let current: Tunnel | undefined;
+    const tunnel = new Tunnel({
+      link,
+      hello,
       role: 'proxy',
       dialled: false,
-      onStream: (stream, request) => options.onStream(role ?? 'control', stream, request),
+      resumable: () => role === 'agent' && options.resumable(),
+      onStream: (stream, request) => options.onStream(role, stream, request, tunnel),
+      onLink(state) {
+        if (agent === current) options.onLink(state);
+      },
       onClosed() {
-        if (agent !== tunnel) return;
+        if (current === undefined || agent !== current) return;
         agent = undefined;
         options.onAgent(undefined);
       },
     });
-    void tunnel.ready.then(
-      (hello) => {
-        role = hello.role;
-        if (role !== 'agent') return;
-        const old = agent;
-        agent = tunnel;
-        options.onAgent(tunnel);
-        old?.close(CloseCode.superseded, 'another agent took over');
-      },
-      () => {}, // onClosed tells
-    );
+    if (role !== 'agent' || tunnel.closed) return;
+    const old = agent;
+    current = tunnel;
+    agent = tunnel;
+    options.onAgent(tunnel);
+    old?.close(CloseCode.superseded, 'another agent took over');
   };
 
   return createServer({ noDelay: true, highWaterMark: 64 * 1024 }, (socket) => {
@@ -74,7 +85,7 @@ export function sessionServer(options: SessionsOptions): Server {
         .digest();
       if (token && timingSafeEqual(digest, expected)) {
         known();
-        return admit(socket);
+        return void admit(socket);
       }
       // It stays one of the unknown until it has closed, and is cut when its time is over.
       const payload = encodeReason(CloseCode.unauthorized, 'not the token of this session');

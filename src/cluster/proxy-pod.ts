@@ -202,6 +202,32 @@ async function refusalOf({ apps, namespace }: Cluster, labelSelector: string): P
   return admissionRefusal(what, words) ?? new TpError('TP_PROXY_REFUSED', `${what}: ${words}`);
 }
 
+/**
+ * The session's pod that runs now and is not about to end; undefined while there is none. Throws TpError: TP_SESSION_GONE
+ * where nothing will make one any more.
+ */
+export async function runningProxyPod(
+  { core, apps, namespace }: Cluster,
+  session: string,
+  container: string,
+): Promise<ProxyPod | undefined> {
+  const labelSelector = `${SESSION}=${session}`;
+  const { items } = await ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector }));
+  for (const { metadata, status } of items) {
+    const own = status?.containerStatuses?.find(({ name }) => name === container);
+    if (metadata?.deletionTimestamp || !own?.state?.running || !status?.podIP) continue;
+    return { name: metadata?.name ?? '', uid: metadata?.uid ?? '', ip: status.podIP };
+  }
+  const deployments = await ask(
+    'listing Deployments',
+    apps.listNamespacedDeployment({ namespace, labelSelector }),
+  );
+  if (deployments.items.some(({ metadata }) => !metadata?.deletionTimestamp)) return undefined;
+  throw new TpError('TP_SESSION_GONE', `session ${session} is no longer in the cluster`, {
+    hint: 'someone ran `tp leave`, or removed the namespace: start it again',
+  });
+}
+
 /** The name of the pod that has this address, for people; the address itself where there is none. */
 export async function podNamed({ core, namespace }: Cluster, address: string): Promise<string> {
   const pods = await ask(

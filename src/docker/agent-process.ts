@@ -1,6 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type Dockerode from 'dockerode';
-import type { AgentCommand, AgentEvent, Configuration, LocalNetwork } from '../../images/network/messages.ts';
+import type {
+  AgentCommand,
+  AgentEvent,
+  AgentFigures,
+  Configuration,
+  LocalNetwork,
+} from '../../images/network/messages.ts';
 import { TpError } from '../errors.ts';
 import { encodeMessage, MessageDecoder } from '../tunnel/message.ts';
 import { ExecStream } from './exec-stream.ts';
@@ -65,9 +71,21 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.#send({ command: 'resume' });
   }
 
-  /** Waits for the agent's tunnel to be up; the link has been given to it. Throws TpError. */
-  async linked(): Promise<void> {
-    await this.#next('linked');
+  /** Waits for the agent's tunnel to be up; the link has been given to it. Says whether connections go on. Throws TpError. */
+  async linked(): Promise<boolean> {
+    return (await this.#next('linked')).resumed;
+  }
+
+  /** The next link leads to another pod. */
+  move(): void {
+    this.#send({ command: 'move' });
+  }
+
+  /** How the tunnel is. Throws TpError when the agent has gone. */
+  async figures(): Promise<AgentFigures> {
+    const answer = this.#next('figures');
+    this.#send({ command: 'figures' });
+    return (await answer).figures;
   }
 
   end(): void {
@@ -79,20 +97,22 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.#stream.write(encodeMessage(command));
   }
 
-  #next(name: AgentEvent['event']): Promise<void> {
+  #next<Name extends AgentEvent['event']>(name: Name): Promise<Extract<AgentEvent, { event: Name }>> {
     return new Promise((resolve, reject) => {
-      const settle = (error?: TpError) => {
-        this.off('event', look).off('lost', settle);
-        if (error) reject(error);
-        else resolve();
+      const settled = () => this.off('event', look).off('lost', lost);
+      const lost = (error: TpError) => {
+        settled();
+        reject(error);
       };
       const look = (event: AgentEvent) => {
-        if (event.event === name) settle();
-        else if (event.event === 'unlinked') {
-          settle(new TpError('TP_LINK_FAILED', `no tunnel to the proxy: ${event.reason}`));
+        if (event.event === name) {
+          settled();
+          resolve(event as Extract<AgentEvent, { event: Name }>);
+        } else if (event.event === 'unlinked' && name === 'linked') {
+          lost(new TpError('TP_LINK_FAILED', `no tunnel to the proxy: ${event.reason}`));
         }
       };
-      this.on('event', look).on('lost', settle);
+      this.on('event', look).on('lost', lost);
     });
   }
 }

@@ -32,7 +32,7 @@ export type Answer<T> = { result: T } | { error: string };
 export type ProxyEvent =
   /** A connection from the cluster was answered by the laptop: told for the first of a session. */
   | { event: 'answered'; port: number; peer: string }
-  /** The agent's tunnel to this pod came or went. */
-  | { event: 'agent'; attached: boolean }
+  /** This pod was told to end: another one takes its place, and should be connected to. */
+  | { event: 'ending' }
   /** Something that a person should know, in one line. */
   | { event: 'warning'; message: string };

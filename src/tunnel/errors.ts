@@ -9,6 +9,7 @@ export const CloseCode = {
   superseded: 4,
   linkLost: 5,
   internal: 6,
+  unknownSession: 7,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 

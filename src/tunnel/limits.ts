@@ -6,7 +6,7 @@ export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Streams that may be open at once, whoever opened them; each costs at most its window, so this bounds memory too. */
 export const MAX_STREAMS = 4096;
 
-/** Bytes sent but not acknowledged, of all streams: bounds what queues between the ends, and later what is replayed. */
+/** Bytes sent but not acknowledged, of all streams: bounds what queues between the ends, and what a new link is sent again. */
 export const SESSION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** The receiver acknowledges after this many bytes, a sixteenth of the session's window, so that it never stalls … */
@@ -37,10 +37,16 @@ export const MAX_CONTROL_FRAMES = 8 * MAX_STREAMS;
 export const HELLO_TIMEOUT_MS = 10_000;
 
 /** The peer is asked for a sign of life this often (ms) … */
-export const PING_INTERVAL_MS = 5_000;
+export const PING_INTERVAL_MS = 1_000;
 
-/** … and is given up when nothing came for this long (ms): two pings unanswered. */
-export const SILENCE_LIMIT_MS = 15_000;
+/** … counts as silent after so many in a row without one: between 2 and 3 s, when nobody should wait for it any more … */
+export const SILENT_BEATS = 3;
+
+/** … and its link is given up when nothing came for this long (ms). */
+export const SILENCE_LIMIT_MS = 5_000;
+
+/** A session without a link keeps its streams for this long (ms): a change of networks, an API server's restart. */
+export const RESUME_LIMIT_MS = 60_000;
 
 /** A link that is closed has this long (ms) to take what was sent, and the peer to close in turn. */
 export const CLOSE_GRACE_MS = 2_000;

@@ -16,13 +16,16 @@ interface Control {
  * full or too much is unacknowledged, so that what is queued stays with the streams, where it is bounded.
  */
 export class Outbox {
-  readonly #link: Link;
+  /** None while the session waits for another one. */
+  #link: Pick<Link, 'send'> | undefined;
   readonly #control: Control[] = [];
   /** Frames outside the sequence. Of each type only the newest matters, so a peer cannot make them pile up. */
   readonly #urgent = new Map<FrameType, Buffer>();
   readonly #turns = new Set<TunnelStream>();
-  /** The sequence number and size of what the peer has not acknowledged, oldest first. */
-  #unacknowledged: { sequence: number; bytes: number }[] = [];
+  /** What the peer has not acknowledged, oldest first: it is sent again on the next link. */
+  #unacknowledged: { sequence: number; bytes: number; frame: Buffer[] }[] = [];
+  /** How many of them were sent on this link. */
+  #sent = 0;
   #inFlight = 0;
   #sequence: number;
   /** The stream that sent last, and until when the link counts as shared by several. */
@@ -33,20 +36,35 @@ export class Outbox {
   #started = false;
   #stopped = false;
 
-  constructor(link: Link, firstSequence = 0, clock: Clock = systemClock) {
-    this.#link = link;
+  constructor(firstSequence = 0, clock: Clock = systemClock) {
     this.#clock = clock;
     this.#sequence = firstSequence;
   }
 
-  /** Sends sequenced frames from now on: the peer has said hello. */
+  /** Sends sequenced frames from now on: the peer has said hello. Those that it has not had come first, as they were. */
   start(): void {
     this.#started = true;
     this.#pump();
   }
 
+  /** The link is gone. Frames of streams wait for the next one; those of the link itself went with it. */
+  detach(): void {
+    this.#link = undefined;
+    this.#started = false;
+    this.#full = false;
+    this.#urgent.clear();
+  }
+
+  /** Uses another link. Nothing but unsequenced frames is sent before `start`. */
+  attach(link: Pick<Link, 'send'>): void {
+    this.detach();
+    this.#link = link;
+    this.#sent = 0;
+  }
+
   stop(): void {
     this.#stopped = true;
+    this.#unacknowledged = [];
     this.#control.length = 0;
     this.#urgent.clear();
     this.#turns.clear();
@@ -56,7 +74,7 @@ export class Outbox {
   close(reason: Buffer): void {
     if (this.#stopped) return;
     this.stop();
-    this.#link.send([encodeHeader(FrameType.close, 0, 0, reason.length), reason]);
+    this.#link?.send([encodeHeader(FrameType.close, 0, 0, reason.length), reason]);
   }
 
   drained(): void {
@@ -64,9 +82,9 @@ export class Outbox {
     this.#pump();
   }
 
-  /** Sends an unsequenced frame. */
+  /** Sends an unsequenced frame; without a link there is nobody whom it concerns. */
   urgent(type: FrameType, payload: Buffer): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#link) return;
     this.#urgent.set(type, payload);
     this.#pump();
   }
@@ -102,11 +120,12 @@ export class Outbox {
     }
     if (count === 0) return;
     this.#unacknowledged = this.#unacknowledged.slice(count);
+    this.#sent = Math.max(0, this.#sent - count);
     this.#pump();
   }
 
   #pump(): void {
-    while (!this.#full && !this.#stopped) {
+    while (this.#link && !this.#full && !this.#stopped) {
       const batch = this.#nextBatch();
       if (batch.length === 0) break;
       this.#full = !this.#link.send(batch);
@@ -132,7 +151,13 @@ export class Outbox {
       this.#urgent.delete(type);
       return [encodeHeader(type, 0, 0, payload.length), payload];
     }
-    if (!this.#started || this.#inFlight >= limits.SESSION_WINDOW_BYTES) return undefined;
+    if (!this.#started) return undefined;
+    const again = this.#unacknowledged[this.#sent];
+    if (again) {
+      this.#sent++;
+      return again.frame;
+    }
+    if (this.#inFlight >= limits.SESSION_WINDOW_BYTES) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
@@ -167,8 +192,10 @@ export class Outbox {
     const sequence = this.#sequence;
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
-    this.#unacknowledged.push({ sequence, bytes });
+    const frame = [encodeHeader(type, stream, sequence, length), ...payload];
+    this.#unacknowledged.push({ sequence, bytes, frame });
+    this.#sent++;
     this.#inFlight += bytes;
-    return [encodeHeader(type, stream, sequence, length), ...payload];
+    return frame;
   }
 }

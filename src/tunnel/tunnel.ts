@@ -1,4 +1,4 @@
-import { decodeReason, decodeUint32, FrameDecoder } from './decode.ts';
+import { decodeReason, decodeUint32 } from './decode.ts';
 import { checkLength, encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownCloseCode, ResetCode, StreamReset, TunnelError } from './errors.ts';
 import { FRAME_RULES, type Frame, FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
@@ -7,12 +7,15 @@ import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamCarrier, TunnelStream } from './stream.ts';
+import { Wire } from './wire.ts';
 
 export interface TunnelOptions {
   link: Link;
   role: Role;
   /** The session's id. An end that does not dial may leave it out: it takes the one it is told. */
   session?: string;
+  /** What the peer has said already on this link: see receiveHello. */
+  hello?: Hello;
   /** Whether this end dialled; it then opens streams with odd numbers, the other with even ones. */
   dialled: boolean;
   clock?: Clock;
@@ -20,18 +23,34 @@ export interface TunnelOptions {
   onStream?: (stream: TunnelStream, request: Buffer) => void;
   /** The session is over. Without an error it was closed in good order. */
   onClosed?: (error?: TunnelError) => void;
+  /** Whether the session outlives its link now, and waits for another. Without it, it does not. */
+  resumable?: () => boolean;
+  /** `down`: the link is gone, the session waits for another one. `silent`: it may be dead. `up`: neither any more. */
+  onLink?: (state: LinkState, why?: TunnelError) => void;
 }
 
-/** One session: many streams over one link. Both ends are one of these. */
+export type LinkState = 'up' | 'silent' | 'down';
+
+/** What can be said of a session, for people. Bytes of the links, headers included. */
+export interface TunnelFigures {
+  streams: number;
+  sentBytes: number;
+  receivedBytes: number;
+  /** The last heartbeat's (ms). */
+  roundTripMs: number | undefined;
+  /** Links after the first. */
+  resumed: number;
+}
+
+/** One session: many streams over one link at a time. Both ends are one of these. */
 export class Tunnel implements StreamCarrier {
   /** Settles when the peer has said hello; rejects with TunnelError if the session ends before. */
   readonly ready: Promise<Hello>;
   readonly #options: TunnelOptions;
-  readonly #link: Link;
   readonly #clock: Clock;
-  readonly #decoder = new FrameDecoder();
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, TunnelStream>();
+  #wire: Wire | undefined;
   #settle!: { resolve: (hello: Hello) => void; reject: (error: Error) => void };
   #peer: Hello | undefined;
   #nextId: number;
@@ -39,32 +58,64 @@ export class Tunnel implements StreamCarrier {
   #expected = 0;
   #unacknowledged = 0;
   #cancelAck: (() => void) | undefined;
-  #cancelHeartbeat: () => void;
-  /** Heartbeats in a row before which nothing was heard. Counted, so that a pause of our own is not the peer's silence. */
-  #silentBeats = 0;
+  #cancelGivingUp: (() => void) | undefined;
   #closed = false;
+  #resumed = 0;
+  #roundTripMs: number | undefined;
+  /** What earlier links carried (bytes). */
+  #earlier = { sent: 0, received: 0 };
 
   constructor(options: TunnelOptions) {
     this.#options = options;
-    this.#link = options.link;
     this.#clock = options.clock ?? systemClock;
     this.#nextId = options.dialled ? 1 : 2;
-    this.#outbox = new Outbox(options.link, 0, this.#clock);
+    this.#outbox = new Outbox(0, this.#clock);
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     this.ready.catch(() => {}); // `onClosed` tells it too
-    this.#link.onBytes = (chunk) => this.#receive(chunk);
-    this.#link.onDrained = () => this.#outbox.drained();
-    this.#link.onClosed = (cause) => {
-      this.#finish(
-        new TunnelError(CloseCode.linkLost, `the link closed${cause ? `: ${cause.message}` : ''}`),
-      );
+    this.#attach(options.link);
+    const { dialled, session = '', hello } = options;
+    if (dialled) this.#sayHello(session);
+    else if (hello) this.#guard(() => this.#meet(hello));
+  }
+
+  /** Whether the session is over. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether it has a link on which the peer has answered. */
+  get linked(): boolean {
+    return this.#wire?.met ?? false;
+  }
+
+  /** The session's id, once both ends have met. */
+  get session(): string | undefined {
+    return this.#peer?.session;
+  }
+
+  get figures(): TunnelFigures {
+    return {
+      streams: this.#streams.size,
+      sentBytes: this.#earlier.sent + (this.#wire?.sent ?? 0),
+      receivedBytes: this.#earlier.received + (this.#wire?.received ?? 0),
+      roundTripMs: this.#roundTripMs,
+      resumed: this.#resumed,
     };
-    this.#cancelHeartbeat = this.#clock.after(limits.HELLO_TIMEOUT_MS, () => {
-      this.#fail(new TunnelError(CloseCode.linkLost, 'no hello from the peer'));
-    });
-    if (options.dialled) this.#sayHello(options.session ?? '');
+  }
+
+  /**
+   * Goes on over another link; one that is still in use is dropped. The end that was dialled has the peer's `hello` of
+   * that link already. Throws TunnelError when the session is over, or was never ready.
+   */
+  resume(link: Link, hello?: Hello): void {
+    const peer = this.#peer;
+    if (this.#closed || !peer) throw new TunnelError(CloseCode.linkLost, 'the tunnel is not open');
+    this.#detach();
+    this.#attach(link);
+    if (this.#options.dialled) this.#sayHello(peer.session);
+    else if (hello) this.#guard(() => this.#meet(hello));
   }
 
   /** Streams that are open now. */
@@ -130,23 +181,29 @@ export class Tunnel implements StreamCarrier {
     this.#outbox.urgent(FrameType.hello, hello);
   }
 
-  #receive(chunk: Buffer): void {
-    if (this.#closed) return; // the link still brings what was on its way
-    this.#silentBeats = 0;
+  #attach(link: Link): void {
+    this.#wire = new Wire(link, this.#clock, {
+      onFrame: (frame) => this.#handle(frame),
+      onDrained: () => this.#outbox.drained(),
+      onBeat: () => this.#ping(),
+      onSilence: (silent) => this.#options.onLink?.(silent ? 'silent' : 'up'),
+      onLost: (error) => this.#lose(error),
+      onBroken: (error) => this.#fail(error),
+    });
+    this.#outbox.attach(this.#wire);
+  }
+  /** Runs what may find a broken rule; that ends the session. */
+  #guard(run: () => void): void {
     try {
-      for (const frame of this.#decoder.push(chunk)) {
-        this.#handle(frame);
-        if (this.#closed) return;
-      }
+      run();
     } catch (error) {
-      if (error instanceof TunnelError) return this.#fail(error);
-      this.#fail(new TunnelError(CloseCode.internal, 'an error in a handler'));
-      throw error;
+      if (!(error instanceof TunnelError)) throw error;
+      this.#fail(error);
     }
   }
 
   #handle(frame: Frame): void {
-    const peer = this.#peer;
+    const peer = this.#wire?.met ? this.#peer : undefined;
     if (!peer && frame.type !== FrameType.hello && frame.type !== FrameType.close) {
       throw new TunnelError(CloseCode.protocolError, 'a frame before hello');
     }
@@ -158,6 +215,9 @@ export class Tunnel implements StreamCarrier {
         return this.#outbox.acknowledged(decodeUint32(frame.payload));
       case FrameType.ping:
         return this.#outbox.urgent(FrameType.pong, Buffer.from(frame.payload));
+      case FrameType.pong:
+        this.#roundTripMs = Math.max(0, this.#clock.now() - frame.payload.readDoubleBE(0));
+        return;
       case FrameType.close: {
         const { code, reason } = decodeReason(frame.payload);
         const known = knownCloseCode(code);
@@ -168,18 +228,35 @@ export class Tunnel implements StreamCarrier {
   }
 
   #meet(hello: Hello): void {
-    if (this.#peer) throw new TunnelError(CloseCode.protocolError, 'a second hello');
-    const { session, dialled } = this.#options;
-    if (session !== undefined && hello.session !== session) {
+    const before = this.#peer;
+    if (this.#wire?.met) throw new TunnelError(CloseCode.protocolError, 'a second hello');
+    const { session, dialled, onLink } = this.#options;
+    if ((before?.session ?? session ?? hello.session) !== hello.session) {
       throw new TunnelError(CloseCode.protocolError, `hello for session ${hello.session}`);
+    }
+    if (before) this.#sameAs(before, hello);
+    else if (hello.expected !== 0) {
+      throw new TunnelError(CloseCode.unknownSession, `session ${hello.session} is not known here`);
     }
     this.#outbox.acknowledged(hello.expected);
     this.#peer = hello;
     if (!dialled) this.#sayHello(hello.session);
-    this.#cancelHeartbeat();
-    this.#beat();
+    this.#cancelGivingUp?.();
+    this.#cancelGivingUp = undefined;
+    this.#wire?.meet();
     this.#settle.resolve(hello);
+    if (before) {
+      this.#resumed++;
+      onLink?.('up');
+    }
     this.#outbox.start();
+  }
+
+  /** What was agreed on stays; a peer that says otherwise is another one. */
+  #sameAs(before: Hello, hello: Hello): void {
+    if (hello.role === before.role && hello.window === before.window && hello.streams === before.streams)
+      return;
+    throw new TunnelError(CloseCode.protocolError, 'a hello that differs from the first one');
   }
 
   #handleSequenced(frame: Frame, peer: Hello): void {
@@ -241,16 +318,29 @@ export class Tunnel implements StreamCarrier {
     else this.#cancelAck ??= this.#clock.after(limits.ACK_AFTER_MS, send);
   }
 
-  #beat(): void {
-    this.#cancelHeartbeat = this.#clock.after(limits.PING_INTERVAL_MS, () => {
-      this.#silentBeats++;
-      const silence = this.#silentBeats * limits.PING_INTERVAL_MS;
-      if (silence >= limits.SILENCE_LIMIT_MS) {
-        return this.#fail(new TunnelError(CloseCode.linkLost, `nothing heard for ${silence} ms`));
-      }
-      this.#outbox.urgent(FrameType.ping, Buffer.alloc(8));
-      this.#beat();
-    });
+  /** The peer repeats what is in it, so that it also measures the round trip. */
+  #ping(): void {
+    const now = Buffer.allocUnsafe(8);
+    now.writeDoubleBE(this.#clock.now());
+    this.#outbox.urgent(FrameType.ping, now);
+  }
+
+  #detach(): void {
+    if (!this.#wire) return;
+    this.#earlier.sent += this.#wire.sent;
+    this.#earlier.received += this.#wire.received;
+    this.#wire.end();
+    this.#wire = undefined;
+    this.#outbox.detach();
+  }
+
+  /** The link is gone: the session ends, or waits for another one. */
+  #lose(error: TunnelError): void {
+    const { resumable, onLink } = this.#options;
+    if (!this.#peer || !resumable?.()) return this.#finish(error);
+    this.#detach();
+    this.#cancelGivingUp ??= this.#clock.after(limits.RESUME_LIMIT_MS, () => this.#finish(error));
+    onLink?.('down', error);
   }
 
   #fail(error: TunnelError): void {
@@ -262,10 +352,10 @@ export class Tunnel implements StreamCarrier {
   #finish(error: TunnelError | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelHeartbeat();
+    this.#cancelGivingUp?.();
     this.#cancelAck?.();
     this.#outbox.stop();
-    this.#link.close();
+    this.#detach();
     const cause = error ?? new TunnelError(CloseCode.done, 'the session was closed');
     for (const stream of [...this.#streams.values()]) stream.abandon(cause);
     this.#settle.reject(cause);

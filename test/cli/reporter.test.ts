@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import type { Cluster } from '../../src/cluster/client.ts';
-import type { PodSide } from '../../src/cluster/proxy.ts';
 import type { Network } from '../../src/docker/network.ts';
 import { TpError } from '../../src/errors.ts';
 import type { SessionPlan } from '../../src/plan.ts';
@@ -10,10 +9,9 @@ import type { Progress } from '../../src/progress.ts';
 import { Reporter } from '../../src/reporter.ts';
 import type { Takeover } from '../../src/takeover.ts';
 
-/** A reporter that follows both sides of a session, which are scripted here. */
+/** A reporter that follows a session, which is scripted here. */
 function follow() {
   const agent = new EventEmitter();
-  const proxy = { onLost: (_error: Error) => {}, control: { follow: () => {} } };
   const said: string[] = [];
   const heard: number[][] = [];
   const progress = { say: (line: string) => said.push(line), warn: (line: string) => said.push(line) };
@@ -21,8 +19,8 @@ function follow() {
   const reporter = new Reporter(progress as unknown as Progress, {} as Cluster, plan);
   const network = { agent, published: [] } as unknown as Network;
   const takeover = { listening: (ports: number[]) => heard.push(ports) } as unknown as Takeover;
-  reporter.follow(proxy as unknown as PodSide, network, takeover);
-  return { agent, proxy, reporter, said, heard };
+  reporter.follow(network, takeover);
+  return { agent, reporter, said, heard };
 }
 
 const codeOf = async (lost: Promise<never>): Promise<string> => {
@@ -35,21 +33,6 @@ const codeOf = async (lost: Promise<never>): Promise<string> => {
 };
 
 describe('a session is lost', () => {
-  it('with the connection to the proxy’s pod', async () => {
-    const { proxy, reporter } = follow();
-    proxy.onLost(new Error('reset'));
-    assert.equal(
-      await codeOf(reporter.lost),
-      "TP_PROXY_LOST: the connection to the proxy's pod ended: reset",
-    );
-  });
-
-  it('with the link', async () => {
-    const { agent, reporter } = follow();
-    agent.emit('event', { event: 'unlinked', reason: 'closed' });
-    assert.equal(await codeOf(reporter.lost), 'TP_LINK_LOST: the link to the cluster ended: closed');
-  });
-
   it('with the agent, in its own words', async () => {
     const { agent, reporter } = follow();
     agent.emit('lost', new TpError('TP_AGENT_LOST', 'it ended'));

@@ -40,6 +40,8 @@ beforeEach(async () => {
       else feed.add(stream);
     },
     onAgent: () => assert.fail('the CLI is no agent'),
+    onLink: () => assert.fail('the CLI is no agent'),
+    resumable: () => true,
   });
   server.on('connection', (socket) => connections.push(socket));
   port = await listen(server);
@@ -107,10 +109,10 @@ describe('the CLI’s tunnel to the proxy', () => {
     const events: ProxyEvent[] = [];
     own.follow((event) => events.push(event));
     await until(() => {
-      feed.tell({ event: 'agent', attached: true });
+      feed.tell({ event: 'ending' });
       return events.length > 0;
     });
-    assert.deepEqual(events[0], { event: 'agent', attached: true });
+    assert.deepEqual(events[0], { event: 'ending' });
   });
 
   it('is closed without anybody thinking that it was lost', async () => {

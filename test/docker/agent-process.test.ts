@@ -119,10 +119,10 @@ describe('the agent, as the CLI sees it', () => {
   it('has a link when it says so, or says why not', async () => {
     const { fake, agent } = await started();
     const linked = agent.linked();
-    fake.say({ event: 'linked' });
+    fake.say({ event: 'linked', resumed: false });
     await linked;
     const refused = agent.linked();
-    fake.say({ event: 'unlinked', reason: 'the link closed' });
+    fake.say({ event: 'unlinked', reason: 'the link closed', kept: false });
     await assert.rejects(
       refused,
       (error) => failed('TP_LINK_FAILED')(error) && /the link closed/.test(`${error}`),

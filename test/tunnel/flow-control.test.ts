@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { decodeUint32 } from '../../src/tunnel/decode.ts';
 import { FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../../src/tunnel/frame.ts';
 import {
+  PING_INTERVAL_MS,
   QUANTUM_BYTES,
   SESSION_WINDOW_BYTES,
   SHARED_FOR_MS,
@@ -255,7 +256,7 @@ describe('the session window', () => {
     const before = numberedFrames(pair.agent.link).length;
     const sent = pair.agent.link.sent.length;
     pair.agent.tunnel.open(Buffer.from('{}'));
-    pair.clock.advance(5_000);
+    pair.clock.advance(PING_INTERVAL_MS);
     await pair.settle();
     assert.equal(numberedFrames(pair.agent.link).length, before);
     const types = new Set(

@@ -35,7 +35,7 @@ describe('the heartbeat', () => {
   });
 
   it('keeps a slow link alive', async () => {
-    const pair = await tunnelPair({ delayMs: 4_000 });
+    const pair = await tunnelPair({ delayMs: 1_500 });
     for (let passed = 0; passed < 10 * SILENCE_LIMIT_MS; passed += 500) {
       pair.clock.advance(500);
       await pair.settle();

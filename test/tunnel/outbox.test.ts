@@ -21,7 +21,8 @@ function outbox(firstSequence?: number) {
     onDrained() {},
     onClosed() {},
   };
-  const box = new Outbox(link, firstSequence);
+  const box = new Outbox(firstSequence);
+  box.attach(link);
   box.start();
   return { box, sequences: () => [...new FrameDecoder().push(Buffer.concat(sent))].map((f) => f.sequence) };
 }
@@ -78,7 +79,8 @@ describe('the outbox', () => {
       onDrained() {},
       onClosed() {},
     };
-    const box = new Outbox(link);
+    const box = new Outbox();
+    box.attach(link);
     box.control(FrameType.open, 1, REQUEST);
     box.urgent(FrameType.hello, Buffer.alloc(4));
     assert.deepEqual(sent, [FrameType.hello]);

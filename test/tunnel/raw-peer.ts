@@ -32,13 +32,14 @@ export class RawPeer {
   readonly #decoder = new FrameDecoder();
   #sequence = 0;
 
-  constructor(onStream?: (stream: TunnelStream, request: Buffer) => void) {
+  constructor(onStream?: (stream: TunnelStream, request: Buffer) => void, resumable = () => false) {
     [this.theirs, this.link] = linkPair({ clock: this.clock });
     this.tunnel = new Tunnel({
       link: this.theirs,
       role: 'proxy',
       dialled: false,
       clock: this.clock,
+      resumable,
       onStream: onStream ?? ((stream) => this.streams.push(stream)),
       onClosed: (error) => this.closed.push(error),
     });
@@ -46,8 +47,11 @@ export class RawPeer {
   }
 
   /** A peer that has said hello and heard one. */
-  static async met(onStream?: (stream: TunnelStream, request: Buffer) => void): Promise<RawPeer> {
-    const peer = new RawPeer(onStream);
+  static async met(
+    onStream?: (stream: TunnelStream, request: Buffer) => void,
+    resumable?: () => boolean,
+  ): Promise<RawPeer> {
+    const peer = new RawPeer(onStream, resumable);
     await peer.hello();
     return peer;
   }

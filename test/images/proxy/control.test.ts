@@ -117,13 +117,10 @@ describe('events', () => {
     const [one, two] = [await watcher(feed), await watcher(feed)];
     const events = [heard(one.near), heard(two.near)];
     feed.tell({ event: 'answered', port: 8080, peer: '10.0.0.7' });
-    feed.tell({ event: 'agent', attached: false });
+    feed.tell({ event: 'ending' });
     await until(() => events.every(({ length }) => length === 2));
     for (const each of events) {
-      assert.deepEqual(each, [
-        { event: 'answered', port: 8080, peer: '10.0.0.7' },
-        { event: 'agent', attached: false },
-      ]);
+      assert.deepEqual(each, [{ event: 'answered', port: 8080, peer: '10.0.0.7' }, { event: 'ending' }]);
     }
   });
 
@@ -133,7 +130,7 @@ describe('events', () => {
     near.destroy();
     await pair.settle();
     assert.equal(far().destroyed, true);
-    feed.tell({ event: 'agent', attached: true });
+    feed.tell({ event: 'ending' });
     await quiet(10);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -13,7 +14,7 @@ import { encodeHello, type Role } from '../../../src/tunnel/hello.ts';
 import { encodePreamble, TOKEN_BYTES } from '../../../src/tunnel/preamble.ts';
 import { encodeRequest, type StreamRequest } from '../../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
-import { Tunnel } from '../../../src/tunnel/tunnel.ts';
+import { type LinkState, Tunnel } from '../../../src/tunnel/tunnel.ts';
 import { HELLO } from '../../tunnel/raw-peer.ts';
 import { attempt, closeAll, dial, follow, listen, quiet, until } from '../sockets.ts';
 
@@ -23,16 +24,23 @@ const MAX_UNKNOWN = 16;
 
 let port: number;
 let agents: (Tunnel | undefined)[];
+let links: LinkState[];
+/** Whether agents outlive their links. */
+let kept: boolean;
 let streams: { role: Role; stream: TunnelStream; request: string }[];
 
 beforeEach(async () => {
   // What the last test's server still has to tell is not for this one.
-  const [toldAgents, toldStreams]: [typeof agents, typeof streams] = [[], []];
-  [agents, streams] = [toldAgents, toldStreams];
+  const toldAgents: typeof agents = [];
+  const toldStreams: typeof streams = [];
+  const toldLinks: typeof links = [];
+  [agents, streams, links, kept] = [toldAgents, toldStreams, toldLinks, false];
   const server = sessionServer({
     tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
     onStream: (role, stream, request) => toldStreams.push({ role, stream, request: `${request}` }),
     onAgent: (tunnel) => toldAgents.push(tunnel),
+    onLink: (state) => toldLinks.push(state),
+    resumable: () => kept,
   });
   port = await listen(server);
 });
@@ -128,7 +136,7 @@ describe('a link with the session’s token', () => {
     const one = await tunnel('agent');
     await one.tunnel.ready;
     await until(() => agents.length === 1);
-    const two = await tunnel('agent');
+    const two = await tunnel('agent', 'abc-2');
     await two.tunnel.ready;
     await until(() => one.closed.length === 1);
     assert.equal(one.closed[0]?.code, CloseCode.superseded);
@@ -137,6 +145,81 @@ describe('a link with the session’s token', () => {
     assert.ok(agents[1] !== undefined && agents[1] !== agents[0]);
     open(two.tunnel, { kind: 'udp' });
     await until(() => streams.length === 1);
+  });
+});
+
+describe('another link of the agent’s session', () => {
+  /** An agent whose tunnel outlives its links, with a stream to the proxy that is answered. */
+  async function lost() {
+    kept = true;
+    const socket = await dial(port);
+    socket.write(encodePreamble(TOKEN));
+    const own = new Tunnel({
+      link: duplexLink(socket),
+      role: 'agent',
+      session: 'abc',
+      dialled: true,
+      resumable: () => true,
+    });
+    await own.ready;
+    const stream = open(own, { kind: 'tcp', host: 'thing1', port: 80 });
+    await until(() => streams.length === 1);
+    const { stream: far } = streams[0] ?? assert.fail();
+    const accepted = once(stream, 'accept');
+    far.accept();
+    await accepted;
+    const heard = follow(stream);
+    socket.destroy();
+    await until(() => links.includes('down'));
+    return { own, far, heard };
+  }
+
+  async function relink(own: Tunnel): Promise<void> {
+    const socket = await dial(port);
+    socket.write(encodePreamble(TOKEN));
+    own.resume(duplexLink(socket));
+  }
+
+  it('goes on with its streams', async () => {
+    const { own, far, heard } = await lost();
+    far.write('said meanwhile');
+    await relink(own);
+    await until(() => heard.text === 'said meanwhile');
+    assert.deepEqual(links, ['down', 'up']);
+    assert.equal(agents.length, 1, 'it is the same agent');
+  });
+
+  it('takes the place of one that is still open', async () => {
+    kept = true;
+    const { own, far, heard } = await lost();
+    await relink(own);
+    await relink(own);
+    far.write('over the last one');
+    await until(() => heard.text === 'over the last one');
+  });
+
+  it('is refused by a proxy that does not know the session', async () => {
+    const { own } = await lost();
+    const stranger = sessionServer({
+      tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
+      onStream: () => {},
+      onAgent: () => {},
+      onLink: () => {},
+      resumable: () => true,
+    });
+    const other = await dial(await listen(stranger));
+    other.write(encodePreamble(TOKEN));
+    own.resume(duplexLink(other));
+    await until(() => own.closed);
+  });
+
+  it('is not waited for where nobody comes again', async () => {
+    const { own } = await lost();
+    await relink(own);
+    await until(() => links.at(-1) === 'up');
+    kept = false;
+    own.close();
+    await until(() => agents.at(-1) === undefined);
   });
 });
 

@@ -1,0 +1,180 @@
+import type { Duplex } from 'node:stream';
+import { TpError } from '../errors.ts';
+import type { SessionPlan } from '../plan.ts';
+import type { Phase, ProxyEvent } from '../tunnel/control.ts';
+import type { Cluster } from './client.ts';
+import { waitForEndpoint } from './endpoint.ts';
+import { giveBackServices } from './objects.ts';
+import { openPodStream } from './pod-stream.ts';
+import { ProxyControl } from './proxy-control.ts';
+import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
+
+export interface PodSideOptions {
+  cluster: Cluster;
+  plan: SessionPlan;
+  token: Buffer;
+  signal: AbortSignal;
+}
+
+/** How long the proxy may take to listen after its container has started, in tries and ms between them. */
+const CONNECT_TRIES = 50;
+const CONNECT_PAUSE_MS = 100;
+
+/** What happens to the connection to the proxy, and in the pod. */
+export interface ProxyWatcher {
+  /** The connection ended by itself. */
+  onLost(error: Error): void;
+  onEvent(event: ProxyEvent): void;
+}
+
+/** The proxy's pod, as the CLI sees it. Another pod may take its place. */
+export class PodSide {
+  readonly #options: PodSideOptions;
+  readonly #token: Buffer;
+  #pod: ProxyPod;
+  #control: ProxyControl | undefined;
+  #connected = false;
+  #phase: Phase = 'running';
+  #ready: Promise<void> | undefined;
+  #watcher: ProxyWatcher | undefined;
+
+  constructor(options: PodSideOptions, pod: ProxyPod) {
+    this.#options = options;
+    this.#token = options.token;
+    this.#pod = pod;
+  }
+
+  get pod(): ProxyPod {
+    return this.#pod;
+  }
+
+  get control(): ProxyControl {
+    if (!this.#control) throw new Error('the proxy is not connected');
+    return this.#control;
+  }
+
+  /** Whether the CLI's own tunnel to the pod is up. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Tells `watcher` of all that happens from now on, in this pod and in those that take its place. */
+  watch(watcher: ProxyWatcher): void {
+    this.#watcher = watcher;
+    this.#follow();
+  }
+
+  /** A new stream to the proxy's tunnel port. Throws TpError. */
+  openStream(signal: AbortSignal): Promise<Duplex> {
+    const { cluster, plan } = this.#options;
+    return openPodStream(cluster, this.#pod.name, plan.tunnelPort, signal);
+  }
+
+  /** Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again. */
+  async connect(): Promise<void> {
+    const { signal } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#open(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (attempt === CONNECT_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
+      }
+    }
+  }
+
+  /**
+   * Connects to the pod that runs now, which may be another one. Returns whether it is. Throws TpError: TP_SESSION_GONE
+   * where none will run any more, another one where none does yet or where it cannot be reached now.
+   */
+  async reconnect(signal: AbortSignal): Promise<boolean> {
+    const { cluster, plan } = this.#options;
+    const pod = await runningProxyPod(cluster, plan.session, plan.container);
+    if (!pod) throw new TpError('TP_PROXY_UNREACHABLE', 'no pod of the proxy runs yet');
+    const other = pod.uid !== this.#pod.uid;
+    this.#pod = pod;
+    const old = this.#control;
+    await this.#open(signal);
+    old?.close();
+    return other;
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { session } = this.#options.plan;
+    const stream = await this.openStream(signal);
+    let opened: ProxyControl | undefined;
+    const control = await ProxyControl.open(stream, this.#token, session, (error) => {
+      if (!opened || this.#control !== opened) return; // another one took its place, or it never came up
+      this.#connected = false;
+      this.#watcher?.onLost(error);
+    });
+    opened = control;
+    this.#control = control;
+    this.#connected = true;
+    this.#follow();
+    if (this.#phase !== 'running') await control.setPhase(this.#phase);
+  }
+
+  #follow(): void {
+    const watcher = this.#watcher;
+    if (watcher) this.#control?.follow((event) => watcher.onEvent(event));
+  }
+
+  /** Says where the session stands; a pod that cannot be asked now is told when it is connected to again. Throws TpError. */
+  async setPhase(phase: Phase): Promise<void> {
+    this.#phase = phase;
+    try {
+      await this.control.setPhase(phase);
+    } catch (error) {
+      if (this.#connected) throw error;
+    }
+  }
+
+  /** Dials the original pods once, before any Service depends on it. Throws TpError when none can be reached. */
+  async checkFallback(plan: SessionPlan): Promise<void> {
+    const ports = plan.services.flatMap(({ ports }) => ports.map(({ pod }) => pod));
+    const results = await this.control.probe([...new Set(ports)]);
+    const failed = results.filter(({ failure }) => failure !== undefined);
+    if (failed.length === 0 || failed.length < results.length) return;
+    const why = failed.map(({ port, failure }) => `port ${port}: ${failure}`).join('; ');
+    throw new TpError('TP_NO_FALLBACK', `the proxy cannot reach the original pods (${why})`, {
+      hint: 'a NetworkPolicy may forbid it, or no pod is ready\n--no-fallback to go on: nobody answers when this laptop does not',
+    });
+  }
+
+  /** Resolves when the pod says that it serves, and the cluster would send requests to it. */
+  ready(): Promise<void> {
+    this.#ready ??= this.#untilReady();
+    return this.#ready;
+  }
+
+  async #untilReady(): Promise<void> {
+    const { cluster, plan, signal } = this.#options;
+    const { session, container, objects } = plan;
+    const progress = { waitingFor: () => {} };
+    const { name } = await waitForProxyPod({ cluster, session, container, until: 'ready', progress, signal });
+    const shadow = objects.shadow?.metadata?.name;
+    if (shadow !== undefined) await waitForEndpoint(cluster, shadow, name, signal);
+  }
+
+  /** Gives back what was taken. */
+  async giveBack(): Promise<void> {
+    const { cluster, plan } = this.#options;
+    // Nobody waits any longer for a process that is not coming back; a pod that is gone has nobody waiting.
+    const ended = this.setPhase('ended').catch(() => {});
+    await Promise.all([ended, giveBackServices(cluster, plan.session)]);
+    await this.#leaving();
+  }
+
+  /** Lets the pod end once it is idle, and closes the CLI's tunnel to it. */
+  async leave(): Promise<void> {
+    await this.#leaving();
+    this.control.close();
+  }
+
+  async #leaving(): Promise<void> {
+    // A pod that is gone, or that does not hear, is deleted all the same; it only gets to use all of its grace.
+    await this.setPhase('leaving').catch(() => {});
+  }
+}

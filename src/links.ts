@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PodSide, ProxyWatcher } from './cluster/pod-side.ts';
+import type { Network } from './docker/network.ts';
+import { TpError } from './errors.ts';
+import { joinLink } from './link.ts';
+import type { Progress } from './progress.ts';
+
+/** The first try to connect again comes after this long (ms), each next one later … */
+const FIRST_PAUSE_MS = 150;
+const PAUSE_GROWTH = 1.6;
+
+/** … up to this (ms), so that a network that is back is noticed soon. */
+const MAX_PAUSE_MS = 3_000;
+
+/**
+ * A session whose cluster cannot be reached for this long (ms) is given up. Meanwhile the original pods answer, and this
+ * clock stands still while the laptop sleeps.
+ */
+const GIVE_UP_MS = 10 * 60_000;
+
+/** Trying again does not help where the cluster says so. */
+const HOPELESS = new Set(['TP_SESSION_GONE', 'TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
+
+export interface LinksOptions {
+  proxy: PodSide;
+  network: Network;
+  token: Buffer;
+  progress: Progress;
+  /** Hears what happens in the pod. */
+  onEvent: ProxyWatcher['onEvent'];
+  /** The session cannot be saved. */
+  onGivenUp(error: unknown): void;
+}
+
+/** Keeps the session connected: makes another link when one is cut, and moves to the pod that takes the place of one. */
+export class Links {
+  readonly #options: LinksOptions;
+  readonly #stopped = new AbortController();
+  #linked = false;
+  #working = false;
+  /** The pod is about to end: its links still work, but lead nowhere soon. */
+  #leaving = false;
+  /** How often links had to be made again. */
+  #reconnects = 0;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+  }
+
+  get connected(): boolean {
+    return this.#linked && this.#options.proxy.connected && !this.#leaving;
+  }
+
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  /** Makes the first link, and keeps it from then on. Throws TpError where it does not come up. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { proxy, network, token, onEvent } = this.#options;
+    network.agent.on('event', (event) => {
+      if (event.event === 'linked') this.#linked = true;
+      else if (event.event === 'unlinked') this.#lose(event.reason);
+    });
+    await joinLink(proxy, network, token, signal);
+    proxy.watch({
+      onLost: (error) => this.#mend(error.message),
+      onEvent: (event) => {
+        if (event.event !== 'ending') return onEvent(event);
+        this.#leaving = true;
+        this.#mend(`pod ${proxy.pod.name} is being replaced`);
+      },
+    });
+  }
+
+  /** Makes no more links. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  #lose(why: string): void {
+    const had = this.#linked;
+    this.#linked = false;
+    if (had) this.#mend(why); // one that did not come up is told to whoever makes it
+  }
+
+  #mend(why: string): void {
+    if (this.#working || this.#stopped.signal.aborted) return;
+    this.#working = true;
+    this.#untilConnected(why)
+      .catch((error: unknown) => {
+        if (!this.#stopped.signal.aborted) this.#options.onGivenUp(error);
+      })
+      .finally(() => {
+        this.#working = false;
+      });
+  }
+
+  async #untilConnected(why: string): Promise<void> {
+    const { progress } = this.#options;
+    const { signal } = this.#stopped;
+    const began = performance.now();
+    progress.warn(
+      this.#leaving ? `${why}: connecting to the next one` : `the link is cut (${why}): connecting again`,
+    );
+    let said = '';
+    let pause = FIRST_PAUSE_MS;
+    while (!this.connected) {
+      // Jitter: when an API server comes back, not all laptops ask in the same moment.
+      await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal });
+      pause = Math.min(MAX_PAUSE_MS, pause * PAUSE_GROWTH);
+      try {
+        await this.#connect(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof TpError && HOPELESS.has(error.code)) throw error;
+        const { message } = error as Error;
+        if (performance.now() - began > GIVE_UP_MS) throw givenUp(message, error);
+        if (message !== said) progress.say(`still connecting: ${message}`);
+        said = message;
+      }
+    }
+    this.#reconnects++;
+    progress.say(`connected again after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { proxy, network, token, progress } = this.#options;
+    if (!proxy.connected || this.#leaving) {
+      const other = await proxy.reconnect(signal);
+      if (other) {
+        progress.say(
+          `pod ${proxy.pod.name} (${proxy.pod.ip}) stands in now; the container keeps its first address`,
+        );
+        // A pod that still lives finishes what it has; new connections go to its successor.
+        if (this.#linked) network.agent.move();
+        this.#linked = false;
+      }
+      if (this.#leaving && !other)
+        throw new TpError('TP_PROXY_UNREACHABLE', 'no other pod of the proxy runs yet');
+      this.#leaving = false;
+    }
+    if (this.#linked) return;
+    const resumed = await joinLink(proxy, network, token, signal);
+    if (!resumed) progress.say('connections through the old pod end with it; new ones go to this one');
+  }
+}
+
+const givenUp = (message: string, cause: unknown) =>
+  new TpError(
+    'TP_LINK_LOST',
+    `the cluster could not be reached for ${GIVE_UP_MS / 60_000} minutes: ${message}`,
+    {
+      cause,
+      hint: 'tp leave, once it can be reached again, puts back what could not be put back now',
+    },
+  );

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { PodSide, ProxyWatcher } from '../../src/cluster/pod-side.ts';
+import type { Network } from '../../src/docker/network.ts';
+import type { TpErrorCode } from '../../src/error-codes.ts';
+import { TpError } from '../../src/errors.ts';
+import { Links } from '../../src/links.ts';
+import type { Progress } from '../../src/progress.ts';
+import { until } from '../images/sockets.ts';
+
+/** A stream that takes everything and says nothing. */
+const silent = () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+
+/** The two sides of a session, scripted: what each attempt to connect meets is taken from a list. */
+class Sides {
+  readonly agent = Object.assign(new EventEmitter(), {
+    moved: 0,
+    move: () => {
+      this.agent.moved++;
+    },
+    /** Each link comes up at once, unless the script says otherwise. */
+    linked: async () => {
+      this.links++;
+      const failure = this.linkFailures.shift();
+      if (failure) throw failure;
+      this.agent.emit('event', { event: 'linked', resumed: this.resumed });
+      return this.resumed;
+    },
+  });
+  readonly said: string[] = [];
+  readonly givenUp: unknown[] = [];
+  readonly events: unknown[] = [];
+  linkFailures: Error[] = [];
+  /** Per attempt: an error, or the name of the pod that is there. */
+  pods: (Error | string)[] = [];
+  resumed = true;
+  links = 0;
+  connected = true;
+  pod = { name: 'pod-1', uid: 'pod-1', ip: '10.0.0.1' };
+  watcher: ProxyWatcher | undefined;
+  readonly manager: Links;
+
+  constructor() {
+    const proxy = {
+      get pod() {
+        return sides.pod;
+      },
+      get connected() {
+        return sides.connected;
+      },
+      watch: (watcher: ProxyWatcher) => {
+        this.watcher = watcher;
+      },
+      openStream: async () => silent(),
+      reconnect: async () => {
+        const there = this.pods.shift() ?? this.pod.name;
+        if (there instanceof Error) throw there;
+        const other = there !== this.pod.name;
+        this.pod = { name: there, uid: there, ip: '10.0.0.2' };
+        this.connected = true;
+        return other;
+      },
+    };
+    const sides = this;
+    const say = (line: string) => void this.said.push(line);
+    this.manager = new Links({
+      proxy: proxy as unknown as PodSide,
+      network: { agent: this.agent, openStream: async () => silent() } as unknown as Network,
+      token: Buffer.alloc(32),
+      progress: { say, warn: say } as unknown as Progress,
+      onEvent: (event) => void this.events.push(event),
+      onGivenUp: (error) => void this.givenUp.push(error),
+    });
+  }
+
+  /** The agent's link is cut, and the CLI's own with it. */
+  cut(): void {
+    this.connected = false;
+    this.agent.emit('event', { event: 'unlinked', reason: 'reset', kept: true });
+    this.watcher?.onLost(new Error('reset'));
+  }
+}
+
+const failure = (code: TpErrorCode, message: string) => new TpError(code, message);
+
+let sides: Sides;
+beforeEach(async () => {
+  sides = new Sides();
+  await sides.manager.begin(new AbortController().signal);
+  assert.equal(sides.manager.connected, true);
+});
+afterEach(() => sides.manager.stop());
+
+describe('a link that is cut', () => {
+  it('is made again, for both of the tunnels, and only once', async () => {
+    sides.cut();
+    assert.equal(sides.manager.connected, false);
+    await until(() => sides.manager.connected);
+    assert.equal(sides.links, 2);
+    assert.equal(sides.manager.reconnects, 1);
+    assert.deepEqual(sides.givenUp, []);
+    assert.match(
+      sides.said.join('\n'),
+      /the link is cut \(reset\): connecting again\nconnected again after \d/,
+    );
+  });
+
+  it('is tried again and again, and each new reason said once', async () => {
+    const unreachable = failure('TP_CLUSTER_UNREACHABLE', 'no answer');
+    sides.pods = [unreachable, unreachable, failure('TP_PROXY_UNREACHABLE', 'no pod runs yet')];
+    sides.cut();
+    await until(() => sides.manager.connected);
+    assert.deepEqual(
+      sides.said.filter((line) => line.startsWith('still')),
+      ['still connecting: no answer', 'still connecting: no pod runs yet'],
+    );
+  });
+
+  it('that the agent cannot use yet is tried again', async () => {
+    sides.linkFailures = [failure('TP_LINK_FAILED', 'no hello')];
+    sides.cut();
+    await until(() => sides.manager.connected);
+    assert.equal(sides.links, 3);
+  });
+
+  it('is made again when only the agent’s is cut', async () => {
+    sides.agent.emit('event', { event: 'unlinked', reason: 'exec ended', kept: true });
+    await until(() => sides.manager.connected && sides.links === 2);
+    assert.equal(sides.pod.name, 'pod-1');
+  });
+
+  it('leads to the pod that took the place of the last one, and says what ends', async () => {
+    sides.resumed = false;
+    sides.pods = ['pod-2'];
+    sides.cut();
+    await until(() => sides.manager.connected);
+    assert.match(sides.said.join('\n'), /pod pod-2 \(10\.0\.0\.2\) stands in now/);
+    assert.match(sides.said.join('\n'), /connections through the old pod end/);
+    assert.equal(sides.agent.moved, 0, 'nothing is left to finish there');
+  });
+
+  for (const code of ['TP_SESSION_GONE', 'TP_FORBIDDEN', 'TP_LOGIN_EXPIRED'] as const) {
+    it(`is given up at once with ${code}`, async () => {
+      sides.pods = [failure(code, 'no')];
+      sides.cut();
+      await until(() => sides.givenUp.length === 1);
+      assert.equal((sides.givenUp[0] as TpError).code, code);
+    });
+  }
+
+  it('is not made again once the session ends', async () => {
+    sides.manager.stop();
+    sides.cut();
+    assert.equal(sides.links, 1);
+    assert.deepEqual(sides.givenUp, []);
+  });
+
+  it('stops being made again when the session ends meanwhile', async () => {
+    sides.cut();
+    sides.manager.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([sides.links, sides.givenUp], [1, []]);
+  });
+});
+
+describe('a pod that is about to end', () => {
+  it('is left for its successor as soon as that runs, while it finishes what it has', async () => {
+    sides.resumed = false;
+    sides.pods = ['pod-1', 'pod-2'];
+    sides.watcher?.onEvent({ event: 'ending' });
+    await until(() => sides.manager.connected);
+    assert.equal(sides.pod.name, 'pod-2');
+    assert.equal(sides.agent.moved, 1);
+    assert.equal(sides.links, 2);
+    assert.deepEqual(sides.events, [], 'that is not for the person');
+  });
+});
