@@ -4,6 +4,7 @@ import type { Option } from 'commander';
 import { CONFIG_SCHEMA } from '../src/config-schema.ts';
 import { ERROR_GROUPS, OWN_FAILURE } from '../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../src/flags.ts';
+import { STATUS_SCHEMA } from '../src/status/schema.ts';
 
 /** The pages and parts of pages that are made from declarations of the code: path and text of each. */
 
@@ -67,6 +68,7 @@ export function generated(): Map<string, string> {
   const files = new Map([
     [join(ROOT, 'docs/errors.md'), errorsPage()],
     [join(ROOT, 'docs/tp.schema.json'), `${JSON.stringify(CONFIG_SCHEMA, undefined, 2)}\n`],
+    [join(ROOT, 'docs/status.schema.json'), `${JSON.stringify(STATUS_SCHEMA, undefined, 2)}\n`],
   ]);
   for (const [path, places] of Object.entries(parts)) {
     let page = readFileSync(join(ROOT, path), 'utf8');

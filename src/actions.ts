@@ -79,8 +79,8 @@ export async function down(names: string[], _flags: unknown, command: Command): 
 
 export async function status(_flags: unknown, command: Command): Promise<void> {
   const { statusCommand } = await import('./status-command.ts');
-  const { own, progress } = await surroundings(command);
-  await statusCommand(own, progress);
+  const { progress } = await surroundings(command);
+  await statusCommand(command.opts(), progress);
 }
 
 export async function composeGenerate(words: string[], _flags: unknown, command: Command): Promise<void> {

@@ -16,6 +16,7 @@ import {
   WORKLOAD,
 } from './labels.ts';
 import type { Progress } from './progress.ts';
+import { removeStatusSocket } from './status/socket.ts';
 
 /** What is left of a session, in Docker, in the cluster, or in both. */
 export interface Remains {
@@ -28,10 +29,18 @@ export interface Remains {
   place: { context: string; namespace: string };
 }
 
-/** All sessions that left a trace in Docker or in the namespace. Throws TpError. */
-export async function findSessions(docker: Docker, cluster: Cluster): Promise<Remains[]> {
-  const [containers, objects] = await Promise.all([sessionContainers(docker), listSessions(cluster)]);
-  const { context, namespace } = cluster;
+const NONE: ReadonlyMap<string, Record<string, string>> = new Map();
+
+/** All sessions that left a trace in Docker or in the namespace; of one side where the other is not there. Throws TpError. */
+export async function findSessions(
+  docker: Docker | undefined,
+  cluster: Cluster | undefined,
+): Promise<Remains[]> {
+  const [containers, objects] = await Promise.all([
+    docker ? sessionContainers(docker) : NONE,
+    cluster ? listSessions(cluster) : NONE,
+  ]);
+  const { context = '', namespace = '' } = cluster ?? {};
   const remains = new Map<string, Remains>();
   for (const [session, labels] of containers) {
     const place = { context: labels[CONTEXT] ?? context, namespace: labels[NAMESPACE] ?? namespace };
@@ -58,6 +67,7 @@ export async function leaveSession(docker: Docker, cluster: Cluster, remains: Re
   await giveBackServices(there, session);
   await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);
+  removeStatusSocket(session);
   if (remains.held !== undefined) removeHeldFiles(remains.held);
 }
 

@@ -8,6 +8,8 @@ import { Links } from './links.ts';
 import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
 import { Reporter } from './reporter.ts';
+import { reporterOf } from './status/report.ts';
+import { serveStatus } from './status/socket.ts';
 import { Takeover } from './takeover.ts';
 import { together } from './together.ts';
 import type { PodView } from './tunnel/control.ts';
@@ -83,6 +85,7 @@ export async function openSession(
     onGivenUp: (error) => reporter.failed(error),
   });
   cleanup.defer(() => links.stop());
+  cleanup.defer(serveStatus(session, reporterOf(prepared, network, links)));
   await progress.step('link', () => links.begin(signal));
   if (plan.fallback) await proxy.checkFallback(plan);
   return {

@@ -1,4 +1,4 @@
-import { Argument, Command, type Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import * as actions from './actions.ts';
 import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, UP_FLAGS } from './flags.ts';
@@ -38,7 +38,11 @@ export function mainCommand(): Command {
     .description('end sessions that are held in the background: the named ones, or all of this user')
     .action(actions.down);
   declareCompose(program);
-  withFlags(program.command('status'), CLUSTER_FLAGS).description('list sessions').action(actions.status);
+  withFlags(program.command('status'), CLUSTER_FLAGS)
+    .description('show the sessions of this machine')
+    .option('--all', "also the namespace's others, whoever started them")
+    .addOption(new Option('-o, --output <format>', 'for scripts').choices(['json']))
+    .action(actions.status);
   withFlags(program.command('leave [session...]'), CLUSTER_FLAGS)
     .description('undo what sessions left: the named ones, or those of this machine whose process died')
     .option('--all', 'also the running ones of this user and machine')

@@ -15,12 +15,13 @@ import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
 import { Fallback } from './fallback.ts';
 import { inboundServer } from './inbound.ts';
+import { LINK_LOG, logLine } from './link-log.ts';
 import { Listeners } from './listeners.ts';
 import { dialOut, relayUdp } from './outbound.ts';
 import { readinessServer } from './readiness.ts';
 import { sessionServer } from './sessions.ts';
 
-const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
+const log = (line: string) => console.log(logLine(line));
 
 const config = readConfig(dirname(process.argv[1] ?? '.'));
 const addresses = [process.env[POD_ADDRESS_VARIABLE] ?? ''].filter((address) => address !== '');
@@ -59,13 +60,6 @@ function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel
   else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
 }
 
-/** What the log says of the laptop's link. */
-const LINK_STATES = {
-  up: 'the laptop is there',
-  silent: 'the laptop is silent: forwarding to the original pods',
-  down: 'the link to the laptop is gone: its connections are kept, new ones go to the original pods soon',
-};
-
 const links = sessionServer({
   tokenSha256: config.tokenSha256,
   onStream: serve,
@@ -73,12 +67,12 @@ const links = sessionServer({
     agent = tunnel;
     agentDown = false;
     listeners.setAgent(tunnel);
-    log(tunnel ? 'the laptop is connected' : 'the laptop has gone: forwarding to the original pods');
+    log(tunnel ? LINK_LOG.joined : LINK_LOG.gone);
   },
   onLink(state) {
     agentDown = state === 'down';
     listeners.setLink(state);
-    log(LINK_STATES[state]);
+    log(LINK_LOG[state]);
   },
   // Once the Services are given back nobody comes again.
   resumable: () => listeners.phase !== 'leaving',

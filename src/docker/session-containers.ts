@@ -5,8 +5,24 @@ import { removeContainer } from './user-container.ts';
 
 /** Sessions that have containers here, with the labels of one of them. */
 export async function sessionContainers(docker: Dockerode): Promise<Map<string, Record<string, string>>> {
+  const traces = await sessionTraces(docker);
+  return new Map([...traces].map(([session, { labels }]) => [session, labels]));
+}
+
+/** The same, with when the first of its containers was made. */
+export async function sessionTraces(
+  docker: Dockerode,
+): Promise<Map<string, { labels: Record<string, string>; since: Date }>> {
   const containers = await docker.listContainers({ all: true, filters: { label: [SESSION] } });
-  return new Map(containers.map(({ Labels }) => [Labels[SESSION] ?? '', Labels]));
+  // The oldest last, which is what stays.
+  return new Map(
+    containers
+      .sort((a, b) => b.Created - a.Created)
+      .map(({ Labels, Created }) => [
+        Labels[SESSION] ?? '',
+        { labels: Labels, since: new Date(Created * 1_000) },
+      ]),
+  );
 }
 
 const OF_COMPOSE = 'com.docker.compose.service';
