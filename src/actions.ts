@@ -56,8 +56,8 @@ export async function dockerRun(args: readonly string[], parser: Command): Promi
 
 export async function leave(sessions: string[], _flags: unknown, command: Command): Promise<void> {
   const { leaveCommand } = await import('./leave-command.ts');
-  const { own, progress } = await surroundings(command);
-  await leaveCommand(sessions, own, progress);
+  const { progress } = await surroundings(command);
+  await leaveCommand(sessions, command.opts(), progress);
 }
 
 export async function up(words: string[], _flags: unknown, command: Command): Promise<void> {

@@ -1,4 +1,5 @@
 import { connectCluster } from './cluster/client.ts';
+import { consentTo } from './consent.ts';
 import { connectDocker } from './docker/connect.ts';
 import { TpError } from './errors.ts';
 import type { ClusterFlags } from './flags.ts';
@@ -30,5 +31,5 @@ export async function downCommand(
   const chosen = held.filter((each) =>
     names.length > 0 ? names.includes(each.held ?? '') : each.owner?.user === user,
   );
-  await leaveAll(chosen, docker, cluster, progress);
+  await leaveAll(await consentTo(chosen, cluster, { yes: false, progress }), docker, cluster, progress);
 }

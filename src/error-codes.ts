@@ -198,8 +198,8 @@ const GROUPS = {
       fix: "what Docker's words ask for",
     },
     TP_NOT_YOURS: {
-      means: 'another user of this machine runs the session',
-      fix: 'ask that user to end it; the hint names the process',
+      means: "`tp leave` would end another user's or another machine's session that may still run",
+      fix: 'ask that user to end it, or `tp leave SESSION --yes`',
     },
     TP_HELD: {
       means: 'another session holds the Service',

@@ -1,4 +1,5 @@
 import { type Cluster, connectCluster } from './cluster/client.ts';
+import { consentTo } from './consent.ts';
 import { connectDocker, type Docker } from './docker/connect.ts';
 import { TpError } from './errors.ts';
 import type { ClusterFlags } from './flags.ts';
@@ -10,13 +11,21 @@ import type { Progress } from './progress.ts';
 const END_WAIT_MS = 20_000;
 const END_POLL_MS = 100;
 
-/** `tp leave`: undoes the named sessions, or those of this machine that died; with `all` this user's live ones too. */
+export interface LeaveFlags extends ClusterFlags {
+  all?: boolean;
+  yes?: boolean;
+}
+
+/**
+ * `tp leave`: undoes the named sessions, whoever's they are, or those of this machine that died; with `all` this user's
+ * live ones too. Throws TpError.
+ */
 export async function leaveCommand(
   named: readonly string[],
-  flags: ClusterFlags & { all?: boolean },
+  flags: LeaveFlags,
   progress: Progress,
 ): Promise<void> {
-  const { docker } = await connectDocker();
+  const docker = await dockerIfThere(progress);
   const cluster = connectCluster({ ...flags, terminal: progress });
   const all = await findSessions(docker, cluster);
   const own = ownOwner();
@@ -31,13 +40,26 @@ export async function leaveCommand(
     const ours = owner === undefined || owner.machine === own.machine;
     return ours && (!mayLive(owner) || (flags.all === true && owner?.user === own.user));
   });
-  await leaveAll(chosen, docker, cluster, progress);
+  const agreed = await consentTo(chosen, cluster, { yes: flags.yes === true, progress });
+  if (chosen.length > 0 && agreed.length === 0) return; // what was left alone has been said
+  await leaveAll(agreed, docker, cluster, progress);
+}
+
+/** Docker, for what a session has there: where it does not run, the cluster's part of a session is undone all the same. */
+async function dockerIfThere(progress: Progress): Promise<Docker | undefined> {
+  try {
+    return (await connectDocker()).docker;
+  } catch (error) {
+    if (!(error instanceof TpError)) throw error;
+    progress.warn(`containers stay: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** Ends and undoes sessions, one after the other; goes on after a failure. Throws the first one. */
 export async function leaveAll(
   chosen: readonly Remains[],
-  docker: Docker,
+  docker: Docker | undefined,
   cluster: Cluster,
   progress: Progress,
 ): Promise<void> {
@@ -65,11 +87,10 @@ async function askToEnd({ owner }: Remains, machine: string): Promise<void> {
   if (owner?.machine !== machine || !mayLive(owner)) return;
   try {
     process.kill(owner.pid, 'SIGTERM');
-  } catch (cause) {
-    throw new TpError('TP_NOT_YOURS', `${owner.user} runs it on this machine, as process ${owner.pid}`, {
-      cause,
-      hint: `ask ${owner.user} to end it, or: sudo kill ${owner.pid}`,
-    });
+    // One that is stopped would not hear it.
+    if (process.platform !== 'win32') process.kill(owner.pid, 'SIGCONT');
+  } catch {
+    return; // another user's: it ends by itself when its session is gone
   }
   const end = performance.now() + END_WAIT_MS;
   while (mayLive(owner) && performance.now() < end) {

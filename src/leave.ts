@@ -59,13 +59,17 @@ export async function findSessions(
 /** Pods of a dead session have this long (s) to finish what they serve. */
 const GRACE_SECONDS = 3;
 
-/** Undoes a session completely: the Services first. May be interrupted and done again. Throws TpError. */
-export async function leaveSession(docker: Docker, cluster: Cluster, remains: Remains): Promise<void> {
+/** Undoes a session completely, as far as Docker is there: the Services first. May be interrupted and done again. Throws TpError. */
+export async function leaveSession(
+  docker: Docker | undefined,
+  cluster: Cluster,
+  remains: Remains,
+): Promise<void> {
   const { session, place } = remains;
   const here = place.context === cluster.context && place.namespace === cluster.namespace;
   const there = here ? cluster : connectCluster({ ...cluster.options, ...place });
   await giveBackServices(there, session);
-  await Promise.all([removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
+  await Promise.all([docker && removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);
   removeStatusSocket(session);
   if (remains.held !== undefined) removeHeldFiles(remains.held);

@@ -46,6 +46,7 @@ export function mainCommand(): Command {
   withFlags(program.command('leave [session...]'), CLUSTER_FLAGS)
     .description('undo what sessions left: the named ones, or those of this machine whose process died')
     .option('--all', 'also the running ones of this user and machine')
+    .option('-y, --yes', "end another user's or machine's running session without asking")
     .action(actions.leave);
   program
     .command('rbac')

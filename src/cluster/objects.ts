@@ -32,9 +32,14 @@ export async function giveBackServices(cluster: Cluster, session: string): Promi
   return names;
 }
 
-const gone = (error: unknown): void => {
-  if (statusOf(error) !== 404) throw error;
-};
+/** Deletes something, which may be gone already. Throws TpError. */
+async function remove(what: string, deleting: Promise<unknown>): Promise<void> {
+  try {
+    await deleting;
+  } catch (error) {
+    if (statusOf(error) !== 404) await ask(`deleting ${what}`, Promise.reject(error));
+  }
+}
 
 /**
  * Deletes all objects of the session, and waits until its pods are gone. The pods have `graceSeconds` to finish what
@@ -57,10 +62,17 @@ export async function deleteObjects(
     list.items.map((item) => item.metadata?.name ?? '');
   await Promise.all([
     ...names(deployments).map((name) =>
-      apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' }).catch(gone),
+      remove(
+        `Deployment ${name}`,
+        apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' }),
+      ),
     ),
-    ...names(configMaps).map((name) => core.deleteNamespacedConfigMap({ name, namespace }).catch(gone)),
-    ...names(services).map((name) => core.deleteNamespacedService({ name, namespace }).catch(gone)),
+    ...names(configMaps).map((name) =>
+      remove(`ConfigMap ${name}`, core.deleteNamespacedConfigMap({ name, namespace })),
+    ),
+    ...names(services).map((name) =>
+      remove(`Service ${name}`, core.deleteNamespacedService({ name, namespace })),
+    ),
   ]);
   await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
 }
@@ -86,7 +98,7 @@ async function deletePods(
       waitingFor(`pod ${name} to end`);
       if (asked.has(metadata?.uid ?? '')) continue;
       asked.add(metadata?.uid ?? '');
-      await core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }).catch(gone);
+      await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }));
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
