@@ -4,7 +4,7 @@ import { DOCKER_RUN_FLAGS } from './flags.ts';
 /** The schema of tp.yaml, made from the declaration of the flags. JSON Schema, draft 2020-12. */
 
 /** Flags that are of one run, not of a team. */
-const NOT_IN_FILE: ReadonlySet<string> = new Set(['dry-run', 'output', 'kubeconfig']);
+const NOT_IN_FILE: ReadonlySet<string> = new Set(['dry-run', 'output', 'kubeconfig', 'evict']);
 
 /** Flags of `docker run` that a team would type every time, as words of a command line. */
 export const DOCKER_FLAGS_KEY = 'docker-flags';

@@ -5,7 +5,7 @@ import { TpError } from './errors.ts';
 import { mayLive, type Owner, ownOwner } from './labels.ts';
 import type { Remains } from './leave.ts';
 import type { Progress } from './progress.ts';
-import { ago } from './status/text.ts';
+import { ago } from './times.ts';
 
 /** A process that has not been connected for this long (ms) has given its session up, or its machine sleeps. */
 const FORSAKEN_MS = 10 * 60_000;

@@ -12,6 +12,7 @@ export interface DockerRunFlags extends ClusterFlags {
   workload?: string | false;
   container?: string;
   inbound: boolean;
+  evict: boolean;
   service: string[];
   fallback: boolean;
   skipInit: boolean;
@@ -47,6 +48,7 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--no-workload', 'stand in for none: a pod of our own, with DNS and outbound traffic'),
   new Option('--container <name>', "which of the pod's containers"),
   new Option('--no-inbound', 'take no traffic: environment, DNS and outbound only'),
+  new Option('--evict', 'take Services that another session holds; that session ends').default(false),
   list('--service <name>', 'take this Service over too, although it is not by default (repeatable)'),
   new Option('--no-fallback', 'do not forward to the original pods when nobody answers here'),
   new Option('--skip-init', "leave out the pod's init containers, such as migrations").default(false),

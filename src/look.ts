@@ -1,5 +1,6 @@
 import { NODE_IMAGE } from './assets.ts';
 import type { Cluster } from './cluster/client.ts';
+import { type Holder, holdersOf } from './cluster/holders.ts';
 import { findLocalRegistry } from './cluster/local-registry.ts';
 import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
@@ -15,6 +16,8 @@ export interface Findings {
   draft: Draft;
   target: Target | undefined;
   services: ServiceView[];
+  /** The sessions that hold some of them already. */
+  holders: ReadonlyMap<string, Holder>;
   advice: string[];
   limited: LimitedResource[];
   /** The proxy's image, where it is first to be brought to the cluster. */
@@ -51,11 +54,15 @@ async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise
   rights.catch(() => {}); // awaited below; a missing workload is the better error
   if (own.workload === false) {
     await rights;
-    return { target: undefined, services: [], advice: [], limited: [] };
+    return { target: undefined, services: [], holders: new Map(), advice: [], limited: [] };
   }
   const { workload, container } = own;
   const target = chooseTarget(await listWorkloads(cluster), { image, workload, container });
   const services = await findServices(cluster, target);
-  const [preflight] = await Promise.all([adviseOn(cluster, target, services, own.service), rights]);
-  return { target, services, ...preflight };
+  const [preflight, holders] = await Promise.all([
+    adviseOn(cluster, target, services, own.service),
+    holdersOf(cluster, services),
+    rights,
+  ]);
+  return { target, services, holders, ...preflight };
 }

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { takePatch } from './cluster/takeover.ts';
+import { evictPatch, takePatch } from './cluster/takeover.ts';
 import type { SessionPlan } from './plan.ts';
 
 /** The plan for a person. */
@@ -26,9 +26,11 @@ export function describePlan(plan: SessionPlan, place: { context: string; namesp
 /** The exact objects and patches, as YAML documents. */
 export function planAsYaml(plan: SessionPlan): string {
   const { configMap, shadow, deployment } = plan.objects;
-  const patches = plan.services.map(({ name }) => ({
+  const patches = plan.services.map(({ name, heldBy }) => ({
     patch: `service/${name}`,
-    merge: takePatch(plan.session),
+    ...(heldBy === undefined
+      ? { merge: takePatch(plan.session) }
+      : { json: evictPatch(heldBy, plan.session) }),
   }));
   return [configMap, shadow, deployment, ...patches]
     .filter((each) => each !== undefined)

@@ -4,11 +4,13 @@ import { PROXY_BUNDLE, PROXY_CONFIG, type ProxyConfig } from '../images/proxy/co
 import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
 import { cloneDeployment, emptiedVolumes } from './cluster/clone.ts';
 import { environmentOrder } from './cluster/clone-environment.ts';
+import type { Holder } from './cluster/holders.ts';
 import type { SessionObjects } from './cluster/objects.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
 import type { Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
+import { evictionNotes } from './evictions.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
 
@@ -21,6 +23,8 @@ export interface SessionPlan {
   container: string;
   ports: { pod: number; process: number }[];
   services: ServiceView[];
+  /** Whether Services that another session holds are taken all the same. */
+  evict: boolean;
   fallback: boolean;
   tunnelPort: number;
   objects: SessionObjects;
@@ -37,6 +41,8 @@ export interface PlanInput {
   flags: DockerRunFlags;
   target: Target | undefined;
   services: readonly ServiceView[];
+  /** The sessions that hold some of them already. */
+  holders: ReadonlyMap<string, Holder>;
   /** Resources that the namespace's quotas limit. */
   limited: readonly LimitedResource[];
   /** The proxy's image, where it is brought to the cluster. */
@@ -55,12 +61,7 @@ export function planSession(input: PlanInput): SessionPlan {
   const { session, flags, target, namespace } = input;
   const inbound = flags.inbound && target !== undefined;
   const services = inbound ? takenServices(input.services, flags.service) : [];
-  const held = services.find(({ heldBy }) => heldBy !== undefined);
-  if (held) {
-    throw new TpError('TP_HELD', `Service ${held.name} is held by the session ${held.heldBy}`, {
-      hint: `tp leave ${held.heldBy}\n--no-inbound to work beside it without its traffic`,
-    });
-  }
+  const evictions = evictionNotes(services, input.holders, flags.evict);
   checkLabels(services, flags);
   const ports = inbound && target ? portMappings(target, services, flags.port) : [];
   const stand = target ?? ownPod();
@@ -105,9 +106,10 @@ export function planSession(input: PlanInput): SessionPlan {
     container: stand.container.name,
     ports,
     services,
+    evict: flags.evict,
     fallback,
     tunnelPort,
-    notes: target ? cloneNotes(target, flags) : [],
+    notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
     objects: {
       deployment,
       configMap: {

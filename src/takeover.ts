@@ -59,7 +59,7 @@ export class Takeover {
     const { plan, cluster, ready, onSwitched } = this.#options;
     await ready();
     if (this.#stopped) return;
-    const taking = takeService(cluster, service.name, plan.session);
+    const taking = takeService(cluster, service.name, plan.session, plan.evict);
     this.#taking.add(taking);
     await taking;
     onSwitched(service);

@@ -13,29 +13,45 @@ const SELECTOR_PATH = `/spec/selector/${SESSION.replace('/', '~1')}`;
 /** How often to try again when somebody else changes the Service at the same moment. */
 const CONFLICT_TRIES = 5;
 
-/** Makes the Service select the session's pod. Throws TpError when another session holds it. */
+/** The patch that takes a Service from another session in one step, if it is still that one's: it always has a holder. */
+export const evictPatch = (holder: string, session: string) => [
+  { op: 'test', path: SELECTOR_PATH, value: holder },
+  { op: 'replace', path: SELECTOR_PATH, value: session },
+];
+
+/**
+ * Makes the Service select the session's pod. Throws TpError when another session holds it, unless that is to be evicted.
+ */
 export async function takeService(
   { core, namespace }: Cluster,
   name: string,
   session: string,
+  evict = false,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
     const holder = service.spec?.selector?.[SESSION];
     if (holder === session) return;
-    if (holder !== undefined) {
+    if (holder !== undefined && !evict) {
       throw new TpError('TP_HELD', `Service ${name} is held by the session ${holder}`, {
-        hint: `tp leave ${holder}`,
+        hint: `tp leave ${holder}\n--evict to take it over`,
       });
     }
     // The version makes it a compare-and-set: two sessions that start together do not overwrite each other.
-    const body = { metadata: { resourceVersion: service.metadata?.resourceVersion }, ...takePatch(session) };
-    const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+    const body =
+      holder === undefined
+        ? { metadata: { resourceVersion: service.metadata?.resourceVersion }, ...takePatch(session) }
+        : evictPatch(holder, session);
+    const strategy = holder === undefined ? PatchStrategy.MergePatch : PatchStrategy.JsonPatch;
     try {
-      await core.patchNamespacedService({ name, namespace, body }, options);
+      await core.patchNamespacedService(
+        { name, namespace, body },
+        setHeaderOptions('Content-Type', strategy),
+      );
       return;
     } catch (error) {
-      if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) {
+      const changed = statusOf(error) === 409 || (holder !== undefined && statusOf(error) === 422);
+      if (!changed || attempt === CONFLICT_TRIES) {
         await ask(`switching Service ${name}`, Promise.reject(error));
       }
     }

@@ -1,3 +1,4 @@
+import { ago, clockTime } from '../times.ts';
 import type { LinkStatus, ServiceStatus, SessionStatus } from './session-status.ts';
 
 /** Sessions for a person: a block each, of lines that fit a terminal where names do. */
@@ -13,7 +14,7 @@ function blockOf(status: SessionStatus, now: number): string[] {
   const { session, workload = 'no workload', context, namespace, owner, since, held, link, proxy } = status;
   const whose = owner ? `${owner.user}@${owner.host}` : 'not known';
   const rows: [string, string[]][] = [
-    ['whose', [since === undefined ? whose : `${whose}, since ${local(since)} (${ago(since, now)})`]],
+    ['whose', [since === undefined ? whose : `${whose}, since ${clockTime(since)} (${ago(since, now)})`]],
     ['held as', held === undefined ? [] : [held]],
     ['process', [processText(status)]],
     ['link', linkTexts(link, now)],
@@ -82,27 +83,6 @@ function wrapped(label: string, parts: readonly string[]): string[] {
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
-/** A moment by this machine's clock and zone. */
-export function local(time: string): string {
-  const date = new Date(time);
-  const two = (value: number) => `${value}`.padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
-}
-
-/** How long ago, in the largest unit that it fills. */
-export function ago(time: string, now: number): string {
-  const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1_000)); // another machine's clock may be ahead
-  for (const [unit, length] of [
-    ['d', 86_400],
-    ['h', 3_600],
-    ['min', 60],
-  ] as const) {
-    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
-  }
-  return `${seconds} s`;
-}
 
 function bytes(count: number): string {
   for (const [unit, size] of [

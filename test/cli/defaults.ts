@@ -3,6 +3,7 @@ import type { DockerRunFlags } from '../../src/flags.ts';
 /** tp's own flags where none is given. */
 export const DEFAULTS: DockerRunFlags = {
   inbound: true,
+  evict: false,
   service: [],
   fallback: true,
   skipInit: false,

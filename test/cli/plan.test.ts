@@ -25,6 +25,7 @@ interface Given {
   flags?: Partial<DockerRunFlags>;
   target?: TargetOptions | undefined;
   services?: ServiceView[];
+  holders?: PlanInput['holders'];
 }
 
 function plan(given: Given = {}): SessionPlan {
@@ -37,6 +38,7 @@ function plan(given: Given = {}): SessionPlan {
     target: 'target' in given && given.target === undefined ? undefined : target(given.target),
     limited: [],
     services: given.services ?? [SHOP],
+    holders: given.holders ?? new Map(),
     owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
   };
   return planSession(input);
@@ -123,6 +125,7 @@ const input = (): PlanInput => ({
   target: target(),
   limited: [],
   services: [SHOP],
+  holders: new Map(),
   owner: { user: 'me', host: 'laptop', machine: 'f00', pid: 7, started: 'x' },
 });
 
@@ -162,13 +165,34 @@ describe('the Services of a session', () => {
     const error = refused({ services: [held] });
     assert.equal(error.code, 'TP_HELD');
     assert.match(error.message, /shop is held by the session other1/);
-    assert.match(error.hint ?? '', /tp leave other1\n--no-inbound/);
+    assert.match(error.hint ?? '', /^--evict .*\n--no-inbound .*\ntp leave other1$/);
     assert.deepEqual(taken({ services: [held], flags: { inbound: false } }), []);
     assert.deepEqual(
       taken({ services: [SHOP, { ...HEADLESS, heldBy: 'x' }] }),
       ['shop'],
       'one that is not wanted',
     );
+  });
+
+  it('that another holds say who does, and since when', () => {
+    const held = { ...SHOP, heldBy: 'other1' };
+    const since = new Date(2026, 10, 23, 9, 5).toISOString();
+    const holders = new Map([['other1', { whose: 'ann@desk', since }]]);
+    assert.match(
+      refused({ services: [held], holders }).message,
+      /shop is held by the session other1 of ann@desk, since 2026-11-23 09:05$/,
+    );
+  });
+
+  it('are taken from another session where that is asked for, which is said first', () => {
+    const held = { ...SHOP, heldBy: 'other1' };
+    const holders = new Map([['other1', { whose: 'ann@desk', since: undefined }]]);
+    const evicting = plan({ services: [held, METRICS], holders, flags: { evict: true } });
+    assert.equal(evicting.evict, true);
+    assert.match(evicting.notes[0] ?? '', /shop is taken from the session other1 of ann@desk/);
+    const patches = planAsYaml(evicting).split('---\n').slice(-2);
+    assert.match(patches[0] ?? '', /op: test\n +path: \/spec\/selector\/tp~1session\n +value: other1/);
+    assert.match(patches[1] ?? '', /merge:/, 'nobody holds that one');
   });
 
   it('keep the labels by which they find the pod', () => {

@@ -123,6 +123,7 @@ export class FakeCluster {
         const key = path.replace('/spec/selector/', '').replaceAll('~1', '/');
         if (op === 'test' && selector[key] !== value) throw refusal(422, 'the test failed');
         if (op === 'remove') delete selector[key];
+        if (op === 'replace') selector[key] = `${value}`;
       }
     } else {
       const version = body.metadata?.resourceVersion;

@@ -46,7 +46,7 @@ describe('taking a Service over', () => {
     await assert.rejects(takeService(fake.cluster, 'shop', 'def'), (error) => {
       assert.ok(error instanceof TpError);
       assert.equal(error.code, 'TP_HELD');
-      assert.equal(error.hint, 'tp leave abc');
+      assert.equal(error.hint, 'tp leave abc\n--evict to take it over');
       return true;
     });
     assert.equal(fake.selector('shop')['tp/session'], 'abc');
@@ -88,6 +88,33 @@ describe('taking a Service over', () => {
     };
     await assert.rejects(takeService(fake.cluster, 'shop', 'abc'), code('TP_FORBIDDEN'));
     await assert.rejects(takeService(fake.cluster, 'gone', 'abc'), code('TP_CLUSTER_REFUSED'));
+  });
+});
+
+describe('evicting another session', () => {
+  it('puts one in the place of the other, in one request', async () => {
+    await takeService(fake.cluster, 'shop', 'abc');
+    fake.requests.length = 0;
+    await takeService(fake.cluster, 'shop', 'def', true);
+    assert.deepEqual(fake.selector('shop'), { app: 'shop', 'tp/session': 'def' });
+    assert.deepEqual(fake.requests, ['read service shop', 'patch service shop']);
+  });
+
+  it('is as taking where nobody holds it', async () => {
+    await takeService(fake.cluster, 'shop', 'def', true);
+    assert.equal(fake.selector('shop')['tp/session'], 'def');
+  });
+
+  it('goes by who holds it now, when that changes at the same moment', async () => {
+    await takeService(fake.cluster, 'shop', 'abc');
+    let changed = false;
+    fake.before = async (request) => {
+      if (request !== 'patch service shop' || changed) return;
+      changed = true;
+      await giveBackService(fake.cluster, 'shop', 'abc');
+    };
+    await takeService(fake.cluster, 'shop', 'def', true);
+    assert.equal(fake.selector('shop')['tp/session'], 'def');
   });
 });
 

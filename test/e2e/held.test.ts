@@ -39,7 +39,10 @@ describe('tp up', () => {
         assert.match(await (await fetch('http://127.0.0.1:18090/who')).text(), /tp-servicename-/);
         assert.match(readFileSync(log, 'utf8'), /Service servicename is switched/);
         const status = await tp('status');
-        assert.match(status.stdout, /deployment\/servicename +\S+\/default +\S+ +tp-servicename +running/);
+        assert.match(
+          status.stdout,
+          /deployment\/servicename +\S+\/default\n.* held as +tp-servicename\n +process +running/s,
+        );
       } finally {
         await docker('rm', '-f', '-v', JOINED);
       }
@@ -67,7 +70,7 @@ describe('tp up', () => {
       const second = await tp('up', '--no-inbound', WORKLOAD);
       assert.equal(second.code, 125);
       assert.match(second.stderr, /there is a container tp-servicename already \[TP_NAME_TAKEN\]/);
-      assert.match((await tp('status')).stdout, /tp-servicename +running/);
+      assert.match((await tp('status')).stdout, / held as +tp-servicename\n +process +running/);
     } finally {
       await tp('down');
     }

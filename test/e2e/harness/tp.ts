@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { kubeconfig } from './cluster.ts';
 
-const CLI = `${import.meta.dirname}/../../../dist/tp.mjs`;
+export const CLI = `${import.meta.dirname}/../../../dist/tp.mjs`;
 
 /** A start may take this long (ms), with an image to build on two slow cores. */
 const START_LIMIT_MS = 60_000;
