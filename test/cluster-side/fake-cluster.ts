@@ -104,6 +104,9 @@ export class FakeCluster {
     allowed: () => true,
   };
 
+  /** What containers said, by pod. */
+  readonly logs = new Map<string, string>();
+
   async request(request: Request): Promise<void> {
     this.requests.push(request);
     await this.before(request);
@@ -161,6 +164,10 @@ export class FakeCluster {
       deleteNamespacedConfigMap: this.configMaps.delete,
       listNamespacedPod: this.pods.list,
       deleteNamespacedPod: this.pods.delete,
+      readNamespacedPodLog: async ({ name }: { name: string }) => {
+        await this.request(`log ${name}`);
+        return this.logs.get(name) ?? '';
+      },
       listNamespacedResourceQuota: () => this.#advised('quotas'),
     },
     apps: {
