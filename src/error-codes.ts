@@ -203,7 +203,7 @@ const GROUPS = {
     },
     TP_HELD: {
       means: 'another session holds the Service',
-      fix: '`tp leave SESSION`, after asking whose it is; or `--no-inbound`',
+      fix: '`--evict` takes it over, `--no-inbound` goes beside; see [status.md](status.md)',
     },
     TP_NAME_TAKEN: {
       means: 'a session of this name is held already, or a container of the user is called so',

@@ -69,6 +69,7 @@ describe('the package', () => {
       'docs/errors.md',
       'docs/rights.md',
       'docs/tp.schema.json',
+      'docs/status.schema.json',
       'README.md',
       'LICENSE',
     ])
