@@ -32,6 +32,34 @@ export async function giveBackServices(cluster: Cluster, session: string): Promi
   return names;
 }
 
+/**
+ * Marks the session as undone, by the removal of its ConfigMap, before anything else is undone: its own process, wherever it
+ * runs, then does not take back what is given back. The running pod keeps what it has mounted. Throws TpError.
+ */
+export async function endSession({ core, namespace }: Cluster, session: string): Promise<void> {
+  const labelSelector = `${SESSION}=${session}`;
+  const { items } = await ask(
+    'listing ConfigMaps',
+    core.listNamespacedConfigMap({ namespace, labelSelector }),
+  );
+  await Promise.all(
+    items.map(({ metadata }) => {
+      const deleting = core.deleteNamespacedConfigMap({ name: metadata?.name ?? '', namespace }).catch(gone);
+      return ask('deleting the ConfigMap', deleting);
+    }),
+  );
+}
+
+/** Whether the session is, or is being, undone. Throws TpError. */
+export async function isEnded({ core, namespace }: Cluster, session: string): Promise<boolean> {
+  const labelSelector = `${SESSION}=${session}`;
+  const { items } = await ask(
+    'listing ConfigMaps',
+    core.listNamespacedConfigMap({ namespace, labelSelector }),
+  );
+  return items.length === 0;
+}
+
 const gone = (error: unknown): void => {
   if (statusOf(error) !== 404) throw error;
 };

@@ -13,16 +13,16 @@ const SELECTOR_PATH = `/spec/selector/${SESSION.replace('/', '~1')}`;
 /** How often to try again when somebody else changes the Service at the same moment. */
 const CONFLICT_TRIES = 5;
 
-/** Makes the Service select the session's pod. Throws TpError when another session holds it. */
+/** Makes the Service select the session's pod. Says whether it did not before. Throws TpError when another session holds it. */
 export async function takeService(
   { core, namespace }: Cluster,
   name: string,
   session: string,
-): Promise<void> {
+): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
     const holder = service.spec?.selector?.[SESSION];
-    if (holder === session) return;
+    if (holder === session) return false;
     if (holder !== undefined) {
       throw new TpError('TP_HELD', `Service ${name} is held by the session ${holder}`, {
         hint: `tp leave ${holder}`,
@@ -33,7 +33,7 @@ export async function takeService(
     const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
     try {
       await core.patchNamespacedService({ name, namespace, body }, options);
-      return;
+      return true;
     } catch (error) {
       if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) {
         await ask(`switching Service ${name}`, Promise.reject(error));
