@@ -205,6 +205,10 @@ const GROUPS = {
       means: 'another session holds the Service',
       fix: '`--evict` takes it over, `--no-inbound` goes beside; see [status.md](status.md)',
     },
+    TP_EVICTED: {
+      means: 'someone took a Service of this session over with `--evict`; the line says who',
+      fix: 'ask them; `--no-inbound` to go beside',
+    },
     TP_NAME_TAKEN: {
       means: 'a session of this name is held already, or a container of the user is called so',
       fix: '`tp status`; `tp down NAME`',

@@ -1,6 +1,7 @@
-import { pipeline } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
+import { TpError } from './errors.ts';
 import { encodePreamble } from './tunnel/preamble.ts';
 
 /**
@@ -16,9 +17,17 @@ export async function joinLink(
 ): Promise<boolean> {
   const [pod, agent] = await Promise.all([proxy.openStream(signal), network.openStream()]);
   pod.write(encodePreamble(token));
-  const linked = network.agent.linked();
+  const linked = Promise.race([network.agent.linked(), cut(agent)]);
   // Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event.
   pipeline(pod, agent, () => agent.destroy());
   pipeline(agent, pod, () => pod.destroy());
   return await linked;
 }
+
+/** An agent that is not set up yet closes a link without a word. */
+const cut = (agent: Duplex): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    agent.once('close', () =>
+      reject(new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up')),
+    );
+  });

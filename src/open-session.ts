@@ -1,4 +1,5 @@
 import { startProxy } from './cluster/proxy.ts';
+import { ServiceGuard } from './cluster/service-guard.ts';
 import { type Network, startNetwork } from './docker/network.ts';
 import type { ProjectNames } from './docker/project-names.ts';
 import { pushImage } from './docker/push-image.ts';
@@ -104,11 +105,21 @@ export async function openSession(
         onElsewhere: (line) => progress.warn(line),
         onFailed: (error) => reporter.failed(error),
       });
+      const guard = new ServiceGuard({
+        plan,
+        cluster,
+        holds: (name) => takeover.holds(name),
+        serve: (ports) => proxy.serve(ports),
+        say: (line) => progress.say(line),
+        warn: (line) => progress.warn(line),
+        onFailed: (error) => reporter.failed(error),
+      });
       cleanup.defer(async () => {
-        await takeover.stop();
+        await Promise.all([guard.stop(), takeover.stop()]);
         if (takeover.begun) await progress.step('giving the Services back', () => proxy.giveBack());
       });
       reporter.follow(network, takeover);
+      guard.begin();
     },
   };
 }

@@ -20,6 +20,7 @@ export interface TakeoverOptions {
 export class Takeover {
   readonly #options: TakeoverOptions;
   readonly #begun = new Set<string>();
+  readonly #held = new Set<string>();
   readonly #taking = new Set<Promise<void>>();
   #stopped = false;
   #elsewhere: NodeJS.Timeout | undefined;
@@ -32,6 +33,11 @@ export class Takeover {
   /** Whether any Service was taken, or may have been. */
   get begun(): boolean {
     return this.#begun.size > 0;
+  }
+
+  /** Whether this Service was taken, and is to be kept. */
+  holds(name: string): boolean {
+    return this.#held.has(name) && !this.#stopped;
   }
 
   /** Takes the ports that the process listens on now. */
@@ -59,7 +65,9 @@ export class Takeover {
     const { plan, cluster, ready, onSwitched } = this.#options;
     await ready();
     if (this.#stopped) return;
-    const taking = takeService(cluster, service.name, plan.session, plan.evict);
+    const taking = takeService(cluster, service.name, plan.session, plan.evict).then(() => {
+      this.#held.add(service.name);
+    });
     this.#taking.add(taking);
     await taking;
     onSwitched(service);

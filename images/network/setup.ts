@@ -27,19 +27,31 @@ interface Route {
 const ip = async (...args: string[]) => (await run('ip', args)).stdout;
 const iptables = async (...args: string[]) => void (await run('iptables', ['-w', ...args]));
 
-async function dockerRoutes(): Promise<Route[]> {
-  const routes = JSON.parse(await ip('-4', '-json', 'route', 'show')) as Route[];
+async function dockerRoutes(table = 'main'): Promise<Route[]> {
+  const routes = JSON.parse(await ip('-4', '-json', 'route', 'show', 'table', table)) as Route[];
   return routes.filter(({ dev }) => dev.startsWith('eth'));
+}
+
+/** Brings the TUN device up as the pod's, and sends everything into it. A device goes with its agent, and its routes with it. */
+async function useTun(podAddress: string): Promise<void> {
+  await ip('address', 'replace', `${podAddress}/32`, 'dev', TUN);
+  await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
+  await ip('route', 'replace', 'default', 'dev', TUN, 'src', podAddress);
 }
 
 /**
  * Sends everything into the TUN device but what is local, and redirects TCP there to the agent. From then on no route
- * leads past the device, whether the agent lives or not. Returns the gateways of Docker's networks.
+ * leads past the device, whether the agent lives or not. Returns the gateways of Docker's networks. Where an earlier agent
+ * has done it, only the device is new.
  */
 export async function takeOverRoutes(podAddress: string): Promise<string[]> {
-  const docker = await dockerRoutes();
-  await ip('address', 'replace', `${podAddress}/32`, 'dev', TUN);
-  await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
+  const done = (await ip('rule', 'show')).includes(`lookup ${INBOUND_TABLE}`);
+  const docker = await dockerRoutes(done ? INBOUND_TABLE : 'main');
+  const gateways = docker.flatMap(({ gateway }) => gateway ?? []);
+  if (done) {
+    await useTun(podAddress);
+    return gateways;
+  }
   for (const { dst, dev, gateway } of docker) {
     const via = gateway ? ['via', gateway] : [];
     await ip('route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE);
@@ -51,13 +63,9 @@ export async function takeOverRoutes(podAddress: string): Promise<string[]> {
     '!', '--mark', '0', '-j', 'CONNMARK', '--restore-mark'); // biome-ignore format: one rule
   await iptables('-t', 'nat', '-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
     '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`); // biome-ignore format: one rule
-  await ip('route', 'replace', 'default', 'dev', TUN, 'src', podAddress);
-  const gateways: string[] = [];
+  await useTun(podAddress);
   for (const { dst, dev, gateway, prefsrc } of docker) {
-    if (gateway) {
-      gateways.push(gateway);
-      await ip('route', 'replace', `${gateway}/32`, 'dev', dev);
-    }
+    if (gateway) await ip('route', 'replace', `${gateway}/32`, 'dev', dev);
     if (dst === 'default') continue;
     await ip('route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
   }

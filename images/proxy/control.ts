@@ -17,6 +17,8 @@ export interface ControlOptions {
   addresses: string[];
   fallback: Fallback | undefined;
   onPhase(phase: Phase): void;
+  /** Listens on more ports of the pod. Rejects where that is not possible. */
+  onServe(ports: number[]): Promise<void>;
 }
 
 /** Answers one call on its stream. */
@@ -46,6 +48,9 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
     }
     case 'probe':
       return { result: await probe(options.fallback, call.ports) };
+    case 'serve':
+      await options.onServe(call.ports);
+      return { result: null };
     case 'phase':
       options.onPhase(call.phase);
       return { result: null };

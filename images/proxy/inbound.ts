@@ -73,6 +73,7 @@ async function openInbound(
   let stream: TunnelStream | undefined;
   try {
     stream = agent.open(encodeRequest({ kind: 'inbound', port, peer }));
+    stream.on('error', () => {}); // told by what follows, unless nobody waits for it any more
     await once(stream, 'accept', { signal: waiting });
     return stream;
   } catch (error) {

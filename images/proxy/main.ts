@@ -55,7 +55,7 @@ function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel
   else if (role === 'agent' && request.kind === 'udp') relayUdp(stream);
   else if (role === 'agent' && request.kind === 'listeners') listeners.follow(tunnel, stream);
   else if (role === 'control' && request.kind === 'call') {
-    serveCall(stream, { environment, addresses, fallback, onPhase });
+    serveCall(stream, { environment, addresses, fallback, onPhase, onServe: listenOn });
   } else if (role === 'control' && request.kind === 'events') events.add(stream);
   else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
 }
@@ -78,24 +78,34 @@ const links = sessionServer({
   resumable: () => listeners.phase !== 'leaving',
 });
 
-const inbound = config.ports.map((port) => {
-  const server = inboundServer({
-    port,
-    listeners,
-    fallback,
-    onAnswered(port, peer) {
-      if (!answered) events.tell({ event: 'answered', port, peer });
-      answered = true;
-    },
-    onUnanswered(port, peer, error) {
-      const message = `a connection from ${peer} to port ${port} got no answer: ${error.message}`;
-      log(message);
-      events.tell({ event: 'warning', message });
-    },
-  });
-  departure.watch(server);
-  return { server, port };
-});
+/** The pod's ports that the proxy listens on. */
+const served = new Set<number>();
+
+/** Listens on ports of the pod. Rejects where one cannot be listened on, such as a low one without the sysctl. */
+async function listenOn(ports: readonly number[]): Promise<void> {
+  const added = ports.filter((port) => !served.has(port));
+  await Promise.all(
+    added.map(async (port) => {
+      const server = inboundServer({
+        port,
+        listeners,
+        fallback,
+        onAnswered(_port, peer) {
+          if (!answered) events.tell({ event: 'answered', port, peer });
+          answered = true;
+        },
+        onUnanswered(_port, peer, error) {
+          const message = `a connection from ${peer} to port ${port} got no answer: ${error.message}`;
+          log(message);
+          events.tell({ event: 'warning', message });
+        },
+      });
+      await once(server.listen(port), 'listening');
+      served.add(port);
+      departure.watch(server);
+    }),
+  );
+}
 
 /** How often a pod that was told to end looks whether it is still needed (ms). */
 const NEEDED_CHECK_MS = 500;
@@ -122,10 +132,6 @@ process.on('SIGTERM', () => {
   listeners.on('change', leave);
 });
 
-const listening = [
-  ...inbound.map(({ server, port }) => server.listen(port)),
-  links.listen(config.tunnelPort, '127.0.0.1'),
-];
-await Promise.all(listening.map((server) => once(server, 'listening')));
+await Promise.all([listenOn(config.ports), once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening')]);
 await once(readinessServer(config.ports, listeners, fallback).listen(config.healthPort), 'listening');
 log(`session ${config.session}: ports ${config.ports.join(', ') || 'none'}`);

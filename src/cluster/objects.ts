@@ -42,6 +42,32 @@ async function remove(what: string, deleting: Promise<unknown>): Promise<void> {
 }
 
 /**
+ * Marks the session as undone, by the removal of its ConfigMap, before anything else is undone: its own process, wherever it
+ * runs, then does not take back what is given back. The running pod keeps what it has mounted. Throws TpError.
+ */
+export async function endSession({ core, namespace }: Cluster, session: string): Promise<void> {
+  const labelSelector = `${SESSION}=${session}`;
+  const { items } = await ask(
+    'listing ConfigMaps',
+    core.listNamespacedConfigMap({ namespace, labelSelector }),
+  );
+  const names = items.map(({ metadata }) => metadata?.name ?? '');
+  await Promise.all(
+    names.map((name) => remove(`ConfigMap ${name}`, core.deleteNamespacedConfigMap({ name, namespace }))),
+  );
+}
+
+/** Whether the session is, or is being, undone. Throws TpError. */
+export async function isEnded({ core, namespace }: Cluster, session: string): Promise<boolean> {
+  const labelSelector = `${SESSION}=${session}`;
+  const { items } = await ask(
+    'listing ConfigMaps',
+    core.listNamespacedConfigMap({ namespace, labelSelector }),
+  );
+  return items.length === 0;
+}
+
+/**
  * Deletes all objects of the session, and waits until its pods are gone. The pods have `graceSeconds` to finish what
  * is under way. Throws TpError.
  */

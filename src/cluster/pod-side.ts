@@ -35,6 +35,8 @@ export class PodSide {
   #control: ProxyControl | undefined;
   #connected = false;
   #phase: Phase = 'running';
+  /** Ports that were added since the pod's configuration was written. */
+  readonly #more: number[] = [];
   #ready: Promise<void> | undefined;
   #watcher: ProxyWatcher | undefined;
 
@@ -113,12 +115,19 @@ export class PodSide {
     this.#control = control;
     this.#connected = true;
     this.#follow();
+    if (this.#more.length > 0) await control.serve(this.#more);
     if (this.#phase !== 'running') await control.setPhase(this.#phase);
   }
 
   #follow(): void {
     const watcher = this.#watcher;
     if (watcher) this.#control?.follow((event) => watcher.onEvent(event));
+  }
+
+  /** Has the proxy answer on more ports of the pod, and of those that take its place. Throws TpError. */
+  async serve(ports: number[]): Promise<void> {
+    this.#more.push(...ports);
+    if (this.#connected) await this.control.serve(ports);
   }
 
   /** Says where the session stands; a pod that cannot be asked now is told when it is connected to again. Throws TpError. */

@@ -55,6 +55,11 @@ export class ProxyControl {
     return this.#ask<ProbeResult>({ call: 'probe', ports });
   }
 
+  /** Has the proxy answer on more ports of the pod. */
+  serve(ports: number[]): Promise<null> {
+    return this.#ask<null>({ call: 'serve', ports });
+  }
+
   setPhase(phase: Phase): Promise<null> {
     return this.#ask<null>({ call: 'phase', phase });
   }

@@ -5,7 +5,7 @@ export const RIGHTS: readonly { group: string; resource: string; verbs: readonly
   { group: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'delete'] },
   { group: '', resource: 'pods/portforward', verbs: ['get', 'create'] },
   { group: '', resource: 'pods/log', verbs: ['get'] },
-  { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'services', verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
   { group: '', resource: 'configmaps', verbs: ['list', 'create', 'delete'] },
   { group: 'apps', resource: 'deployments', verbs: ['list', 'create', 'delete'] },
   { group: 'apps', resource: 'replicasets', verbs: ['list'] },

@@ -1,4 +1,4 @@
-import type { V1Container, V1Pod, V1Service } from '@kubernetes/client-node';
+import type { V1Container, V1Pod, V1PodSpec, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
 import { ownedBy, type Target, type Workload } from './workload.ts';
@@ -53,11 +53,7 @@ export function viewOf(
   const { [SESSION]: heldBy, ...selector } = service.spec?.selector ?? {};
   const labels = target.workload.template.metadata?.labels ?? {};
   if (Object.keys(selector).length === 0 || !selects(selector, labels)) return undefined;
-  const ports = (service.spec?.ports ?? []).flatMap((port) => {
-    if (port.protocol !== undefined && port.protocol !== 'TCP') return [];
-    const pod = podPort(port.targetPort ?? port.port, target);
-    return pod === undefined ? [] : [{ port: port.port, pod, name: port.name }];
-  });
+  const ports = podPorts(service, target.workload.template.spec, target.container);
   const other = strangers.find(({ metadata }) => selects(selector, metadata?.labels ?? {}));
   const notByDefault = reasonAgainst(service, ports.length, other?.metadata?.name);
   return { name: service.metadata?.name ?? '', ports, heldBy, notByDefault, selects: Object.keys(selector) };
@@ -77,8 +73,25 @@ function reasonAgainst(service: V1Service, ports: number, stranger: string | und
   return undefined;
 }
 
-function podPort(targetPort: number | string, { workload, container }: Target): number | undefined {
-  const { containers = [], initContainers = [] } = workload.template.spec ?? {};
+/** The Service's TCP ports that lead to `container` of such a pod. */
+export function podPorts(
+  service: V1Service,
+  spec: V1PodSpec | undefined,
+  container: V1Container,
+): ServiceView['ports'] {
+  return (service.spec?.ports ?? []).flatMap((port) => {
+    if (port.protocol !== undefined && port.protocol !== 'TCP') return [];
+    const pod = podPort(port.targetPort ?? port.port, spec, container);
+    return pod === undefined ? [] : [{ port: port.port, pod, name: port.name }];
+  });
+}
+
+function podPort(
+  targetPort: number | string,
+  spec: V1PodSpec | undefined,
+  container: V1Container,
+): number | undefined {
+  const { containers = [], initContainers = [] } = spec ?? {};
   // In the order in which Kubernetes looks for a named port; init containers that restart for ever are sidecars.
   const all = [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];
   const declares = (each: V1Container) =>
@@ -91,5 +104,6 @@ function podPort(targetPort: number | string, { workload, container }: Target): 
   return typeof targetPort === 'number' ? targetPort : undefined;
 }
 
-const selects = (selector: Record<string, string>, labels: Record<string, string>): boolean =>
+/** Whether a selector finds a pod with these labels. */
+export const selects = (selector: Record<string, string>, labels: Record<string, string>): boolean =>
   Object.entries(selector).every(([key, value]) => labels[key] === value);

@@ -20,18 +20,19 @@ export const evictPatch = (holder: string, session: string) => [
 ];
 
 /**
- * Makes the Service select the session's pod. Throws TpError when another session holds it, unless that is to be evicted.
+ * Makes the Service select the session's pod. Says whether it did not before. Throws TpError when another session holds it,
+ * unless that is to be evicted.
  */
 export async function takeService(
   { core, namespace }: Cluster,
   name: string,
   session: string,
   evict = false,
-): Promise<void> {
+): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
     const holder = service.spec?.selector?.[SESSION];
-    if (holder === session) return;
+    if (holder === session) return false;
     if (holder !== undefined && !evict) {
       throw new TpError('TP_HELD', `Service ${name} is held by the session ${holder}`, {
         hint: `tp leave ${holder}\n--evict to take it over`,
@@ -48,7 +49,7 @@ export async function takeService(
         { name, namespace, body },
         setHeaderOptions('Content-Type', strategy),
       );
-      return;
+      return true;
     } catch (error) {
       const changed = statusOf(error) === 409 || (holder !== undefined && statusOf(error) === 422);
       if (!changed || attempt === CONFLICT_TRIES) {

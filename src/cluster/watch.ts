@@ -4,14 +4,14 @@ import { ApiException } from '@kubernetes/client-node';
 import type { ApiClient } from './api-client.ts';
 
 /**
- * Watches a list: `onObject` gets each object that is there or changes. Resolves when the API server ends the watch, as
+ * Watches a list: `onObject` gets each object that is there, changes or goes. Resolves when the API server ends the watch, as
  * it does now and then. Rejects with ApiException when it refuses, and when the connection breaks or `signal` aborts.
  */
 export async function watch<T>(
   api: ApiClient,
   path: string,
   query: Record<string, string>,
-  onObject: (object: T) => void,
+  onObject: (object: T, deleted: boolean) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const parameters = new URLSearchParams({ watch: 'true', ...query });
@@ -28,7 +28,7 @@ export async function watch<T>(
     for (const line of lines) {
       const { type, object } = JSON.parse(line) as { type: string; object: T };
       if (type === 'ERROR') throw new Error(`the watch ended: ${JSON.stringify(object)}`);
-      onObject(object);
+      onObject(object, type === 'DELETED');
     }
   }
 }

@@ -13,47 +13,87 @@ import { ExecStream } from './exec-stream.ts';
 
 interface AgentProcessEvents {
   event: [AgentEvent];
-  /** The agent ended although nobody asked it to. */
+  /** The process ended although nobody asked it to; another one may be started. */
+  died: [TpError];
+  /** It ended, and no other one could be started. */
   lost: [TpError];
 }
 
-/** The agent in the network container, as the CLI sees it. */
+/** One that keeps dying is not started any more: so many times in a row … */
+const MAX_RESTARTS = 3;
+
+/** … with less than this (ms) in between. */
+const CALM_MS = 60_000;
+
+/** The agent in the network container, as the CLI sees it. Where its process dies, another one takes its place. */
 export class AgentProcess extends EventEmitter<AgentProcessEvents> {
-  readonly #stream: ExecStream;
+  readonly #container: Dockerode.Container;
+  #stream: ExecStream | undefined;
+  #configuration: Configuration | undefined;
+  #diedAt: number[] = [];
   #ended = false;
 
   /** Starts the agent, and waits until it takes links. Throws TpError with its own words when it fails. */
   static async start(container: Dockerode.Container): Promise<AgentProcess> {
-    const agent = new AgentProcess(await ExecStream.start(container, ['node', '/opt/tp/agent.cjs']));
-    await agent.#next('started');
+    const agent = new AgentProcess(container);
+    await agent.#run();
     return agent;
   }
 
-  private constructor(stream: ExecStream) {
+  private constructor(container: Dockerode.Container) {
     super();
+    this.#container = container;
+  }
+
+  async #run(): Promise<void> {
+    const stream = await ExecStream.start(this.#container, ['node', '/opt/tp/agent.cjs']);
     this.#stream = stream;
     const decoder = new MessageDecoder();
     stream.on('data', (chunk: Buffer) => {
       for (const message of decoder.push(chunk)) this.emit('event', message as AgentEvent);
     });
     stream.on('error', () => {}); // 'close' follows
-    stream.on('close', () => {
-      if (this.#ended) return;
-      this.#ended = true;
-      this.emit(
-        'lost',
-        new TpError('TP_AGENT_LOST', 'the agent in the network container ended', { hint: stream.stderr }),
-      );
+    stream.on('close', () => this.#died(stream.stderr));
+    await this.#next('started');
+  }
+
+  #died(words: string): void {
+    if (this.#ended) return;
+    const error = new TpError('TP_AGENT_LOST', 'the agent in the network container ended', { hint: words });
+    this.emit('died', error);
+    const now = performance.now();
+    this.#diedAt = [...this.#diedAt.filter((at) => now - at < CALM_MS), now];
+    if (!this.#configuration || this.#diedAt.length > MAX_RESTARTS) return this.#lose(error);
+    const reason = 'the agent ended';
+    this.emit('event', { event: 'unlinked', reason, kept: false });
+    this.emit('event', {
+      event: 'warning',
+      message: `${reason}, and is started again${words && `: ${words}`}`,
     });
+    this.#restart(this.#configuration).catch(() => this.#lose(error)); // how the first one ended says more
+  }
+
+  #lose(error: TpError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.emit('lost', error);
+  }
+
+  async #restart(configuration: Configuration): Promise<void> {
+    await this.#run();
+    await this.configure(configuration);
   }
 
   /** Makes the namespace the pod's. Throws TpError. */
   async configure(configuration: Configuration): Promise<void> {
+    const configured = this.#next('configured');
     this.#send({ command: 'configure', ...configuration });
-    await this.#next('configured');
+    await configured;
+    this.#configuration = configuration;
   }
 
   setLocal(network: LocalNetwork): void {
+    if (this.#configuration) Object.assign(this.#configuration, network);
     this.#send({ command: 'local', ...network });
   }
 
@@ -90,16 +130,16 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
 
   end(): void {
     this.#ended = true;
-    this.#stream.destroy();
+    this.#stream?.destroy();
   }
 
   #send(command: AgentCommand): void {
-    this.#stream.write(encodeMessage(command));
+    this.#stream?.write(encodeMessage(command));
   }
 
   #next<Name extends AgentEvent['event']>(name: Name): Promise<Extract<AgentEvent, { event: Name }>> {
     return new Promise((resolve, reject) => {
-      const settled = () => this.off('event', look).off('lost', lost);
+      const settled = () => this.off('event', look).off('died', lost);
       const lost = (error: TpError) => {
         settled();
         reject(error);
@@ -112,7 +152,7 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
           lost(new TpError('TP_LINK_FAILED', `no tunnel to the proxy: ${event.reason}`));
         }
       };
-      this.on('event', look).on('lost', lost);
+      this.on('event', look).on('died', lost);
     });
   }
 }

@@ -13,6 +13,8 @@ export type Call =
   | { call: 'describe' }
   /** Dials the original pods once on each port. */
   | { call: 'probe'; ports: number[] }
+  /** A Service leads to these ports of the pod too, from now on. */
+  | { call: 'serve'; ports: number[] }
   | { call: 'phase'; phase: Phase };
 
 /** The pod as the user's container shall see it. */

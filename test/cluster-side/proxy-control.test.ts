@@ -30,6 +30,7 @@ beforeEach(async () => {
     addresses: ['10.42.0.9'],
     fallback: undefined,
     onPhase: (phase) => phases.push(phase),
+    onServe: async () => assert.fail('not asked for'),
   };
   onCall = (stream) => serveCall(stream, options);
   const server = sessionServer({

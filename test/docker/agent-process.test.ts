@@ -26,6 +26,13 @@ class FakeAgent {
     this.container = { exec: async () => exec } as unknown as Dockerode.Container;
   }
 
+  /** The one that the next exec in the same container starts. */
+  successor(): FakeAgent {
+    const next = new FakeAgent();
+    Object.assign(this.container, { exec: () => next.container.exec({}) });
+    return next;
+  }
+
   say(event: AgentEvent): void {
     this.#frame(1, encodeMessage(event));
   }
@@ -127,6 +134,50 @@ describe('the agent, as the CLI sees it', () => {
       refused,
       (error) => failed('TP_LINK_FAILED')(error) && /the link closed/.test(`${error}`),
     );
+  });
+
+  it('that dies is started again, with what it was told last', async () => {
+    const { fake, agent, events, lost } = await started();
+    const configuring = agent.configure({ ...CONFIGURATION });
+    await quiet(5);
+    fake.say({ event: 'configured' });
+    await configuring;
+    agent.setLocal({ addresses: ['172.17.0.1'], names: {} });
+    const next = fake.successor();
+    fake.die('out of memory');
+    await until(() => events.some(({ event }) => event === 'warning'));
+    assert.deepEqual(events.slice(1), [
+      { event: 'unlinked', reason: 'the agent ended', kept: false },
+      { event: 'warning', message: 'the agent ended, and is started again: out of memory' },
+    ]);
+    next.say({ event: 'started' });
+    await until(() => next.told.length === 1);
+    assert.deepEqual(next.told, [{ command: 'configure', ...CONFIGURATION, addresses: ['172.17.0.1'] }]);
+    next.say({ event: 'configured' });
+    await quiet(10);
+    assert.deepEqual(lost, []);
+  });
+
+  it('that keeps dying is lost', async () => {
+    const { fake, agent, lost } = await started();
+    const configuring = agent.configure({ ...CONFIGURATION });
+    await quiet(5);
+    fake.say({ event: 'configured' });
+    await configuring;
+    let current = fake;
+    for (let count = 0; count < 4; count++) {
+      const next = fake.successor();
+      current.die(`death ${count}`);
+      await quiet(5);
+      if (lost.length > 0) break;
+      next.say({ event: 'started' });
+      await until(() => next.told.length === 1);
+      next.say({ event: 'configured' });
+      await quiet(5);
+      current = next;
+    }
+    assert.equal(lost.length, 1);
+    assert.equal(lost[0]?.hint, 'death 3');
   });
 
   it('that ends is lost, told once, and nobody waits for it', async () => {

@@ -73,10 +73,11 @@ describe('a workload that somebody at another machine holds', () => {
     await second.says(/servicename-metrics is switched/);
     assert.equal(await holderOf('servicename'), second.session);
     assert.equal(await holderOf('servicename-metrics'), second.session);
+    assert.equal(await first.exited, 125, first.stderr);
+    const who = `\\S+ took Service \\S+ over, in session ${second.session}`;
+    assert.match(first.stderr, new RegExp(`${who} \\[TP_EVICTED\\]`));
     await delay(PHASE_MS);
-    await first.end();
     assert.equal(await holderOf('servicename'), second.session, 'the end of the first changes nothing');
-    await delay(PHASE_MS);
     const { failures, by } = await load.stop();
     assert.deepEqual(failures, []);
     const answers = (id: string) => Object.keys(by).some((host) => host.startsWith(`tp-servicename-${id}-`));

@@ -3,13 +3,31 @@ import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { kubectlArguments } from './cluster.ts';
 
-/** What a steady load saw. A request that got no 2xx within two seconds has failed. */
+/** What a steady load saw. A request that got no 2xx in time has failed. */
 export interface LoadResult {
   sent: number;
   failures: string[];
   /** Answers by the name of the host that gave them. */
   by: Record<string, number>;
+  /** Each time that another host than the one before answered on a new connection: when (epoch ms), and which. */
+  changes: { at: number; host: string }[];
+  /** The longest wait for an answer (ms). */
+  slowestMs: number;
 }
+
+/** A request waits this long for its answer (ms), if nothing else is said. */
+const PATIENCE_MS = 2_000;
+
+export interface LoadPlace {
+  /** What runs a program in the cluster, with its stdin and stdout. */
+  readonly command: readonly string[];
+}
+
+/** In a pod. It ends with the API server, through which it is started. */
+const inFrontend = (): LoadPlace => {
+  const [program, prefix] = kubectlArguments;
+  return { command: [program, ...prefix, 'exec', '-i', 'deploy/frontend', '--', 'node'] };
+};
 
 /** The first answer of a version, from a service that tells its own (programs/reloading). Times are epoch ms. */
 export interface FirstAnswer {
@@ -27,16 +45,17 @@ export interface FirstAnswer {
  */
 const SCRIPT = `
 import http from 'node:http';
-const [url, rate, limitMs] = [process.argv[1], Number(process.argv[2]), Number(process.argv[3])];
+const [url, rate, limitMs, patienceMs] = [process.argv[1], ...process.argv.slice(2).map(Number)];
 const kept = new http.Agent({ keepAlive: true, maxSockets: 4 });
-const result = { sent: 0, failures: [], by: {} };
+const result = { sent: 0, failures: [], by: {}, changes: [], slowestMs: 0 };
+let last = '';
 const versions = new Set();
 let under = 0, over = false, turn = 0;
 function ask(agent, again) {
   const begin = performance.now();
   const fail = (why) => { clearTimeout(timer); if (!done) { done = true; under--; result.failures.push(why + ' after ' + Math.round(performance.now() - begin) + ' ms at ' + Math.round(begin)); } };
   let done = false;
-  const request = http.get(url, { agent, timeout: 2000 }, (response) => {
+  const request = http.get(url, { agent, timeout: patienceMs }, (response) => {
     let body = '';
     response.setEncoding('utf8').on('data', (text) => (body += text)).on('error', (error) => fail(error.code)).on('end', () => {
       if (done) return;
@@ -44,12 +63,14 @@ function ask(agent, again) {
       clearTimeout(timer); done = true; under--;
       const { hostname: host, version, startedAt, listeningAt } = JSON.parse(body);
       result.by[host] = (result.by[host] ?? 0) + 1;
+      result.slowestMs = Math.max(result.slowestMs, Math.round(performance.now() - begin));
+      if (!agent && host !== last && result.changes.length < 1000) result.changes.push({ at: Date.now(), host: (last = host) });
       if (version === undefined || versions.has(version)) return;
       versions.add(version);
       process.stdout.write(JSON.stringify({ version, at: Date.now(), startedAt, listeningAt }) + '\\n');
     });
   });
-  const timer = setTimeout(() => { request.destroy(); fail((agent ? 'kept' : 'new') + ' timed out'); }, 2000);
+  const timer = setTimeout(() => { request.destroy(); fail((agent ? 'kept' : 'new') + ' timed out'); }, patienceMs);
   request.on('error', (error) => {
     if (done) return;
     if (request.reusedSocket && error.code === 'ECONNRESET' && !again) { done = true; under--; clearTimeout(timer); under++; return ask(false, true); }
@@ -79,12 +100,10 @@ export class Load {
   readonly #firsts = new Map<string, FirstAnswer>();
   #last = '';
 
-  private constructor(url: string, rate: number) {
-    const [program, prefix] = kubectlArguments;
-    const node = ['node', '--input-type=module', '-e', SCRIPT, '--', url, `${rate}`, `${LOAD_LIMIT_MS}`];
-    this.#child = spawn(program, [...prefix, 'exec', '-i', 'deploy/frontend', '--', ...node], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+  private constructor(url: string, rate: number, { command }: LoadPlace, patienceMs: number) {
+    const numbers = [rate, LOAD_LIMIT_MS, patienceMs].map(String);
+    const [program = '', ...args] = [...command, '--input-type=module', '-e', SCRIPT, '--', url, ...numbers];
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#ended = once(this.#child, 'close').then(([code]) => code as number);
     createInterface(this.#child.stdout).on('line', (line) => {
       this.#last = line;
@@ -107,8 +126,12 @@ export class Load {
   }
 
   /** Starts `rate` requests a second to `url`; resolves when the first are on their way. */
-  static async start(url: string, rate: number): Promise<Load> {
-    const load = new Load(url, rate);
+  static async start(
+    url: string,
+    rate: number,
+    { place = inFrontend(), patienceMs = PATIENCE_MS }: { place?: LoadPlace; patienceMs?: number } = {},
+  ): Promise<Load> {
+    const load = new Load(url, rate, place, patienceMs);
     const begun = once(load.#lines, 'line');
     const ended = load.#ended.then((code) => {
       throw new Error(`the load ended at once, with code ${code}`);

@@ -12,12 +12,14 @@ import { tunnelPair } from '../../tunnel/tunnel-pair.ts';
 import { closeAll, closedPort, quiet, serve, until } from '../sockets.ts';
 
 const PHASES: Phase[] = [];
+const SERVED: number[] = [];
 
 const OPTIONS: ControlOptions = {
   environment: { A: 'a\nb', PATH: '/bin' },
   addresses: ['10.42.0.9'],
   fallback: undefined,
   onPhase: (phase) => PHASES.push(phase),
+  onServe: async (ports) => void SERVED.push(...ports),
 };
 
 /** What the proxy answers to `bytes` on a stream for a call. */
@@ -36,6 +38,17 @@ const call = (message: unknown, options?: Partial<ControlOptions>) => answer(enc
 
 describe('a call', () => {
   afterEach(closeAll);
+
+  it('adds ports that the pod answers on, and says why it cannot', async () => {
+    assert.deepEqual(await call({ call: 'serve', ports: [9090] }), { result: null });
+    assert.deepEqual(SERVED, [9090]);
+    const onServe = async () => {
+      throw new Error('listen EACCES: permission denied 0.0.0.0:80');
+    };
+    assert.deepEqual(await call({ call: 'serve', ports: [80] }, { onServe }), {
+      error: 'listen EACCES: permission denied 0.0.0.0:80',
+    });
+  });
 
   it('is told what the pod looks like', async () => {
     const { result } = (await call({ call: 'describe' })) as { result: PodView };

@@ -1,0 +1,150 @@
+import type { V1Service } from '@kubernetes/client-node';
+import { TpError } from '../errors.ts';
+import { OWNER, readOwner, SESSION } from '../labels.ts';
+import type { SessionPlan } from '../plan.ts';
+import type { Cluster } from './client.ts';
+import { isEnded, listSessions } from './objects.ts';
+import { followServices } from './service-watch.ts';
+import { podPorts, selects } from './services.ts';
+import { giveBackService, takeService } from './takeover.ts';
+
+/** Whoever puts a Service back again and again is not raced: the pause before it is taken again doubles, from here (ms) … */
+const FIRST_PAUSE_MS = 250;
+
+/** … to here (ms). Between two in that time the original pods answer, and nobody fails. */
+const MAX_PAUSE_MS = 30_000;
+
+/** A Service that was left alone for this long (ms) is taken again as quickly as the first time. */
+const CALM_MS = 60_000;
+
+export interface GuardOptions {
+  plan: SessionPlan;
+  cluster: Cluster;
+  /** Whether the session has taken this Service, and means to keep it. */
+  holds(name: string): boolean;
+  /** Has the proxy answer on these ports of the pod too. */
+  serve(ports: number[]): Promise<void>;
+  say(line: string): void;
+  warn(line: string): void;
+  /** The session cannot go on. */
+  onFailed(error: unknown): void;
+}
+
+/** Watches over the Services that lead to the session's pod: what others change in them leads to a sound state. */
+export class ServiceGuard {
+  readonly #options: GuardOptions;
+  readonly #stopped = new AbortController();
+  readonly #pauses = new Map<string, { ms: number; at: number }>();
+  readonly #retaking = new Map<string, Promise<void>>();
+  readonly #gone = new Set<string>();
+  readonly #served: Set<number>;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+    this.#served = new Set(options.plan.ports.map(({ pod }) => pod));
+  }
+
+  /** Watches until `stop`. */
+  begin(): void {
+    const { cluster, warn } = this.#options;
+    followServices(cluster, (service, deleted) => this.look(service, deleted), this.#stopped.signal).catch(
+      (error: Error) => warn(`nobody watches over the Services: ${error.message}`),
+    );
+  }
+
+  /** Ends the watch. Resolves when no Service is being taken any more. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.allSettled(this.#retaking.values());
+  }
+
+  /** Takes what a Service is like now. */
+  look(service: V1Service, deleted: boolean): void {
+    const { plan, holds, warn } = this.#options;
+    const name = service.metadata?.name ?? '';
+    const holder = service.spec?.selector?.[SESSION];
+    if (service.metadata?.labels?.[SESSION] !== undefined) return; // a session's own
+    if (!deleted) this.#serveToo(service, holder === plan.session);
+    if (!holds(name)) return;
+    if (deleted) {
+      this.#gone.add(name);
+      return warn(`Service ${name} was deleted: nobody is led here by it until it is made again`);
+    }
+    if (holder === undefined) this.#retake(name);
+    else if (holder !== plan.session) void this.#evicted(name, holder);
+  }
+
+  /** A Service that selects our pod sends connections there, whatever it looked like when the session began. */
+  #serveToo(service: V1Service, ours: boolean): void {
+    const { plan, serve, say, warn } = this.#options;
+    const template = plan.objects.deployment.spec?.template;
+    const container = template?.spec?.containers.find(({ name }) => name === plan.container);
+    const { [SESSION]: _session, ...selector } = service.spec?.selector ?? {};
+    const found = Object.keys(selector).length > 0 && selects(selector, template?.metadata?.labels ?? {});
+    if (!container || !(ours || found)) return;
+    const ports = podPorts(service, template?.spec, container).map(({ pod }) => pod);
+    const missing = ports.filter((port) => !this.#served.has(port));
+    if (missing.length === 0) return;
+    for (const port of missing) this.#served.add(port);
+    const what = `Service ${service.metadata?.name} leads to port ${missing.join(', ')} of the pod now`;
+    serve(missing).then(
+      () => say(`${what}: the original pods answer there`),
+      (error: Error) => warn(`${what}, where nobody answers: ${error.message}`),
+    );
+  }
+
+  #retake(name: string): void {
+    if (this.#retaking.has(name) || this.#stopped.signal.aborted) return;
+    const retaking = this.#retakeAfterPause(name)
+      .catch(this.#options.onFailed)
+      .finally(() => this.#retaking.delete(name));
+    this.#retaking.set(name, retaking);
+  }
+
+  async #retakeAfterPause(name: string): Promise<void> {
+    const { plan, cluster, warn } = this.#options;
+    const { signal } = this.#stopped;
+    const before = this.#pauses.get(name);
+    const now = performance.now();
+    const ms = before && now - before.at < CALM_MS ? Math.min(MAX_PAUSE_MS, before.ms * 2) : FIRST_PAUSE_MS;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    if (signal.aborted) return;
+    await this.#assertWanted();
+    if (!(await takeService(cluster, name, plan.session))) return;
+    // Whoever undid the session in between did not find this Service.
+    await this.#assertWanted().catch(async (error: Error) => {
+      await giveBackService(cluster, name, plan.session);
+      throw error;
+    });
+    this.#pauses.set(name, { ms, at: performance.now() });
+    const again = this.#gone.delete(name) ? 'was made again' : 'was put back by someone else';
+    const often = ms > FIRST_PAUSE_MS ? '; again and again: is there a controller that reverts it?' : '';
+    warn(`Service ${name} ${again}: it leads to this laptop again${often}`);
+  }
+
+  /** Throws TpError where somebody undoes the session: then the Service is not ours to take. */
+  async #assertWanted(): Promise<void> {
+    const { plan, cluster } = this.#options;
+    if (!(await isEnded(cluster, plan.session))) return;
+    throw new TpError('TP_SESSION_GONE', `session ${plan.session} was ended by someone else`, {
+      hint: 'someone ran `tp leave`: start it again',
+    });
+  }
+
+  async #evicted(name: string, holder: string): Promise<void> {
+    const sessions = await listSessions(this.#options.cluster).catch(() => undefined); // the name is a nicety
+    const owner = readOwner(sessions?.get(holder)?.[OWNER]);
+    const who = owner ? `${owner.user}@${owner.host}` : 'someone';
+    this.#options.onFailed(
+      new TpError('TP_EVICTED', `${who} took Service ${name} over, in session ${holder}`, {
+        hint: `ask ${who}; to go beside that session: --no-inbound`,
+      }),
+    );
+  }
+}

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { parse, stringify } from 'yaml';
+import { kubeconfig } from './cluster.ts';
+
+/** The way between the laptop and the API server, on loopback: a network that can be cut. */
+export class Relay implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #pairs = new Set<[Socket, Socket]>();
+  #cut = false;
+
+  private constructor(host: string, port: number) {
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+      const far = connect({ host, port, allowHalfOpen: true, noDelay: true });
+      const pair: [Socket, Socket] = [near, far];
+      this.#pairs.add(pair);
+      for (const [from, to] of [pair, [far, near] as const]) {
+        from.on('error', () => to.destroy());
+        from.on('close', () => {
+          to.destroy();
+          this.#pairs.delete(pair);
+        });
+      }
+      if (!this.#cut) join(pair);
+    });
+  }
+
+  /** A relay, and in `directory` a kubeconfig that leads through it. */
+  static async begin(directory: string): Promise<{ relay: Relay; kubeconfig: string }> {
+    const config = parse(readFileSync(kubeconfig, 'utf8')) as { clusters: { cluster: { server: string } }[] };
+    const [entry] = config.clusters;
+    if (!entry) throw new Error(`${kubeconfig} names no cluster`);
+    const { hostname, port } = new URL(entry.cluster.server);
+    const relay = new Relay(hostname, Number(port));
+    relay.#server.listen(0, '127.0.0.1');
+    await once(relay.#server, 'listening');
+    entry.cluster.server = `https://127.0.0.1:${(relay.#server.address() as AddressInfo).port}`;
+    const file = `${directory}/kubeconfig`;
+    writeFileSync(file, stringify(config), { mode: 0o600 });
+    return { relay, kubeconfig: file };
+  }
+
+  /** From now on nothing comes through, and nobody is told: as when a cable is pulled, or a laptop changes its network. */
+  cut(): void {
+    this.#cut = true;
+    for (const [near, far] of this.#pairs) {
+      near.unpipe().pause();
+      far.unpipe().pause();
+    }
+  }
+
+  /** The network is back; the connections of before are not. */
+  restore(): void {
+    this.#cut = false;
+    for (const [near, far] of [...this.#pairs]) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.restore();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+function join([near, far]: readonly [Socket, Socket]): void {
+  near.pipe(far).pipe(near);
+}
