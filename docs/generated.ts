@@ -5,10 +5,14 @@ import { CONFIG_SCHEMA } from '../src/config-schema.ts';
 import { ERROR_GROUPS, OWN_FAILURE } from '../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../src/flags.ts';
 import { STATUS_SCHEMA } from '../src/status/schema.ts';
+import { type Row, table } from '../test/faults/report.ts';
 
 /** The pages and parts of pages that are made from declarations of the code: path and text of each. */
 
 const ROOT = join(import.meta.dirname, '..');
+
+/** What `npm run test:faults` saw last. */
+const FAULTS = join(ROOT, 'test', 'faults', 'results.json');
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
@@ -42,6 +46,9 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     bench: () => measured('latest.md'),
     reload: () => measured('reload.md'),
     flags: () => ['| Flag | |', '|---|---|', ...DOCKER_RUN_FLAGS.map(flagRow)].join('\n'),
+  },
+  'docs/faults.md': {
+    faults: () => table(JSON.parse(readFileSync(FAULTS, 'utf8')) as Row[]),
   },
   'docs/configuration.md': {
     keys: () =>

@@ -117,7 +117,8 @@ process.on('SIGTERM', () => {
   log(`asked to end (${listeners.phase})`);
   events.tell({ event: 'ending' });
   setInterval(() => {
-    if (agent || listeners.phase === 'leaving') return;
+    // A laptop whose link is down is waited for; but if the session was undone it does not come back.
+    if ((agent && !(fallback && agentDown)) || listeners.phase === 'leaving') return;
     if (!fallback) return listeners.setPhase('leaving'); // nobody to answer with
     void fallback.isGone().then((gone) => {
       if (!gone || listeners.phase === 'leaving') return;

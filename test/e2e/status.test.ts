@@ -16,6 +16,9 @@ const SWITCHED = /Service servicename is switched/;
 /** The proxy counts a laptop as silent after about three seconds, and its link as cut after five (ms). */
 const NOTICED_MS = 15_000;
 
+/** The pod of a session that was undone ends when it is idle (ms); it would keep a link that is down for a minute. */
+const LEAVE_LIMIT_MS = 20_000;
+
 const schema = JSON.parse(readFileSync('docs/status.schema.json', 'utf8')) as object;
 const validate = new Ajv2020({ strict: false, formats: { 'date-time': true } }).compile(schema);
 
@@ -150,8 +153,10 @@ describe('tp leave', () => {
     const [seen] = parsed(await otherMachine.tp('status', '--all', '-o', 'json'));
     assert.deepEqual([seen?.session, seen?.process], [id, 'elsewhere']);
 
+    const began = performance.now();
     const there = await otherMachine.tp('leave', id, '--yes');
     assert.equal(there.code, 0, there.stderr);
+    assert.ok(performance.now() - began < LEAVE_LIMIT_MS, 'the pod does not wait for the killed one');
     assert.match(there.stderr, new RegExp(`undone: ${id}`));
     assert.equal(await kubectl('get', 'deployments,configmaps', '-l', `tp/session=${id}`, '-o', 'name'), '');
     const here = await tp('leave');

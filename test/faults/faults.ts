@@ -57,6 +57,9 @@ const replicas = (count: number) =>
     kubectl('rollout', 'status', 'deployment/servicename', '--timeout=60s'),
   );
 
+/** The target's own objects, which a roll-out makes anew. */
+const TARGET = /default\/(Deployment|ReplicaSet|Pod)\/servicename/;
+
 const goesOn = { failed: 'none', stream: 'survives', session: 'goes on' } as const;
 const moves = { failed: 'in flight', stream: 'ends', session: 'goes on' } as const;
 const ends = { failed: 'in flight', stream: 'ends', session: 'ends' } as const;
@@ -145,6 +148,7 @@ export const FAULTS: readonly Fault[] = [
     id: 'rolled-out',
     what: 'the target is rolled out',
     ...goesOn,
+    changes: TARGET,
     async inject() {
       await kubectl('rollout', 'restart', 'deployment/servicename');
       await kubectl('rollout', 'status', 'deployment/servicename', '--timeout=60s');
@@ -154,6 +158,7 @@ export const FAULTS: readonly Fault[] = [
     id: 'scaled',
     what: 'the target is scaled to 0 and back',
     ...goesOn,
+    changes: TARGET,
     async inject() {
       const { spec } = await kubectlJson<{ spec: { replicas: number } }>('get', 'deployment/servicename');
       await replicas(0);
