@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Interrupted, TpError } from './errors.ts';
 import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
+import type { LogsFlags } from './logs-command.ts';
 
 /** What each command does. What it needs is loaded when it runs, so that help is quick. */
 
@@ -81,6 +82,15 @@ export async function status(_flags: unknown, command: Command): Promise<void> {
   const { statusCommand } = await import('./status-command.ts');
   const { own, progress } = await surroundings(command);
   await statusCommand(own, progress);
+}
+
+export async function logs(session: string | undefined, flags: LogsFlags, command: Command): Promise<void> {
+  const [{ logsCommand }, { Interrupts }] = await Promise.all([
+    import('./logs-command.ts'),
+    import('./interrupts.ts'),
+  ]);
+  const { own, progress } = await surroundings(command);
+  await logsCommand(session, { ...flags, ...own }, progress, new Interrupts(() => {}).signal);
 }
 
 export async function composeGenerate(words: string[], _flags: unknown, command: Command): Promise<void> {

@@ -214,8 +214,12 @@ const GROUPS = {
       fix: '`tp status`; `tp down NAME`',
     },
     TP_NO_SESSION: {
-      means: '`tp leave` names a session that is not here',
+      means: '`tp leave` or `tp logs` names a session that is not here, or there is none',
       fix: 'one of those listed; `-n NAMESPACE`',
+    },
+    TP_SEVERAL_SESSIONS: {
+      means: '`tp logs` without a name, and there is more than one session',
+      fix: 'one of those listed',
     },
   },
   'The proxy pod': {

@@ -28,10 +28,18 @@ export interface Remains {
   place: { context: string; namespace: string };
 }
 
-/** All sessions that left a trace in Docker or in the namespace. Throws TpError. */
-export async function findSessions(docker: Docker, cluster: Cluster): Promise<Remains[]> {
-  const [containers, objects] = await Promise.all([sessionContainers(docker), listSessions(cluster)]);
-  const { context, namespace } = cluster;
+const NONE: ReadonlyMap<string, Record<string, string>> = new Map();
+
+/** All sessions that left a trace in Docker or in the namespace; of one side where the other is not there. Throws TpError. */
+export async function findSessions(
+  docker: Docker | undefined,
+  cluster: Cluster | undefined,
+): Promise<Remains[]> {
+  const [containers, objects] = await Promise.all([
+    docker ? sessionContainers(docker) : NONE,
+    cluster ? listSessions(cluster) : NONE,
+  ]);
+  const { context = '', namespace = '' } = cluster ?? {};
   const remains = new Map<string, Remains>();
   for (const [session, labels] of containers) {
     const place = { context: labels[CONTEXT] ?? context, namespace: labels[NAMESPACE] ?? namespace };

@@ -1,4 +1,4 @@
-import { Argument, Command, type Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import * as actions from './actions.ts';
 import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, UP_FLAGS } from './flags.ts';
@@ -43,6 +43,11 @@ export function mainCommand(): Command {
     .description('undo what sessions left: the named ones, or those of this machine whose process died')
     .option('--all', 'also the running ones of this user and machine')
     .action(actions.leave);
+  withFlags(program.command('logs [session]'), CLUSTER_FLAGS)
+    .description('show what agent and proxy of a session have said, also after it died')
+    .option('-f, --follow', 'go on until the session ends')
+    .addOption(new Option('--part <part>', 'only this part').choices(['agent', 'proxy']))
+    .action(actions.logs);
   program
     .command('rbac')
     .description('print the Role that a session needs in its namespace, for kubectl apply')

@@ -65,6 +65,7 @@ describe('tp __complete', () => {
       'compose',
       'status',
       'leave',
+      'logs',
       'rbac',
       'completion',
       'help',
