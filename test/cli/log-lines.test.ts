@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isAfter, type LogLine, merged, timedLines } from '../../src/log-lines.ts';
+import { collect } from '../collect.ts';
 
 async function linesOf(...chunks: (string | Buffer)[]): Promise<LogLine[]> {
   async function* source() {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }
-  return await Array.fromAsync(timedLines(source()));
+  return await collect(timedLines(source()));
 }
 
 describe('lines of a log', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { proxyLog } from '../../src/cluster/proxy-log.ts';
 import { TpError } from '../../src/errors.ts';
+import { collect } from '../collect.ts';
 import { ApiServer, json } from './api-server.ts';
 
 const PODS = '/api/v1/namespaces/shop/pods';
@@ -27,7 +28,7 @@ describe("the proxy's log", () => {
 
   const never = new AbortController().signal;
   const read = async (follow = false, signal = never) =>
-    (await Array.fromAsync(proxyLog(api.cluster, 'abc', { follow, signal }))).map(({ text }) => text);
+    (await collect(proxyLog(api.cluster, 'abc', { follow, signal }))).map(({ text }) => text);
   const has = (items: object[]) =>
     api.answers.set(`GET ${PODS}`, (_request, response) => json(response, 200, { items }));
   const says = (name: string, answer: (query: URLSearchParams) => string) =>

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import type Dockerode from 'dockerode';
 import { agentLog } from '../../src/docker/network-log.ts';
+import { collect } from '../collect.ts';
 
 const stamp = (second: number) => `2026-01-01T00:00:0${second}.000000000Z`;
 
@@ -47,7 +48,7 @@ async function read({ names, labels = {}, readings, asked = [] }: Fake, follow: 
       return container;
     },
   } as unknown as Dockerode;
-  return (await Array.fromAsync(agentLog(docker, 'abc', { follow, signal }))).map(({ text }) => text);
+  return (await collect(agentLog(docker, 'abc', { follow, signal }))).map(({ text }) => text);
 }
 
 describe("the agent's log", () => {

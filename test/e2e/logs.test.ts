@@ -39,8 +39,7 @@ describe('tp logs', () => {
     );
     const both = await logWith([...AGENT, ...PROXY, /^agent \| \S+Z listening on .*\b8080\b/m]);
     assert.doesNotMatch(both, new RegExp(SECRET));
-    const times = both.matchAll(/^\w+ \| (\S+Z)/gm).map((match) => match[1] ?? '');
-    assert.deepEqual([...times].length, both.trimEnd().split('\n').length);
+    for (const line of both.trimEnd().split('\n')) assert.match(line, /^(agent|proxy) \| \S+Z /);
     const agent = await tp('logs', '--part', 'agent', session.session);
     assert.match(agent.stdout, /^\S+Z linked to the proxy$/m);
     assert.doesNotMatch(agent.stdout, /the laptop is connected/);
