@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { DoctorFlags } from './doctor/command.ts';
 import { Interrupted, TpError } from './errors.ts';
 import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
 import type { LogsFlags } from './logs-command.ts';
@@ -91,6 +92,17 @@ export async function logs(session: string | undefined, flags: LogsFlags, comman
   ]);
   const { own, progress } = await surroundings(command);
   await logsCommand(session, { ...flags, ...own }, progress, new Interrupts(() => {}).signal);
+}
+
+export async function doctor(_flags: unknown, command: Command): Promise<void> {
+  const [{ doctorCommand }, { Progress }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./doctor/command.ts'),
+    import('./progress.ts'),
+    import('./config-file.ts'),
+  ]);
+  // A file that cannot be used is one of the findings.
+  const settle = async () => void applySettings(command, await readConfigFile(process.cwd()));
+  process.exitCode = await doctorCommand(settle, () => command.opts<DoctorFlags>(), new Progress());
 }
 
 export async function composeGenerate(words: string[], _flags: unknown, command: Command): Promise<void> {
