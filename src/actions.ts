@@ -100,9 +100,15 @@ export async function doctor(_flags: unknown, command: Command): Promise<void> {
     import('./progress.ts'),
     import('./config-file.ts'),
   ]);
-  // A file that cannot be used is one of the findings.
-  const settle = async () => void applySettings(command, await readConfigFile(process.cwd()));
-  process.exitCode = await doctorCommand(settle, () => command.opts<DoctorFlags>(), new Progress());
+  const source = {
+    async settle() {
+      const settings = await readConfigFile(process.cwd());
+      applySettings(command, settings);
+      return settings;
+    },
+    flags: () => command.opts<DoctorFlags>(),
+  };
+  process.exitCode = await doctorCommand(source, new Progress());
 }
 
 export async function composeGenerate(words: string[], _flags: unknown, command: Command): Promise<void> {

@@ -48,6 +48,10 @@ const GROUPS = {
       means: '`tp.yaml` has a key or a value that is not known',
       fix: 'the place is in the line, with the nearest name',
     },
+    TP_BUNDLE: {
+      means: 'the file of `tp doctor --bundle` is there already, or cannot be written',
+      fix: 'another name: `tp doctor --bundle FILE`',
+    },
     TP_SYSCTL: { means: '`--sysctl` changes what a session relies on', fix: 'leave it out' },
     TP_API_SOCKET: {
       means:

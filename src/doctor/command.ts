@@ -1,6 +1,7 @@
-import { CONFIG_FILE } from '../config-file.ts';
+import { CONFIG_FILE, type Settings } from '../config-file.ts';
 import type { ClusterFlags } from '../flags.ts';
 import type { Progress } from '../progress.ts';
+import { bundleName, refuseExisting, writeBundle } from './bundle.ts';
 import { diagnose } from './doctor.ts';
 import { examine, ok } from './finding.ts';
 import { asText } from './report.ts';
@@ -13,22 +14,27 @@ export interface DoctorFlags extends ClusterFlags {
   bundle?: string | true;
 }
 
+/** Where the flags come from: tp.yaml may be broken, which is a finding. */
+export interface FlagSource {
+  /** Adds what tp.yaml says to the flags. Throws TpError. */
+  settle(): Promise<Settings>;
+  flags(): DoctorFlags;
+}
+
 /** What tp exits with when a check has failed. */
 const FAILED = 1;
 
-/**
- * `tp doctor`: what is in the way of a session here, on stdout. `settle` adds tp.yaml to the flags. Returns the exit code.
- */
-export async function doctorCommand(
-  settle: () => Promise<void>,
-  readFlags: () => DoctorFlags,
-  progress: Progress,
-): Promise<number> {
+/** `tp doctor`: what is in the way of a session here, on stdout. Returns the exit code. Throws TpError. */
+export async function doctorCommand(source: FlagSource, progress: Progress): Promise<number> {
+  let settings: Settings = {};
   const ofFile = await examine('configuration', async () => {
-    await settle();
-    return ok(`${CONFIG_FILE} of this directory, where there is one, and the command line`);
+    settings = await source.settle();
+    const there = Object.keys(settings).length > 0;
+    return ok(there ? `${CONFIG_FILE} of this directory, and the command line` : 'the command line alone');
   });
-  const { workload, networkImage, proxyImage, output, ...flags } = readFlags();
+  const { workload, networkImage, proxyImage, output, bundle, ...flags } = source.flags();
+  const path = bundle === true ? bundleName(new Date()) : bundle;
+  if (path !== undefined) refuseExisting(path);
   const diagnosis = await progress.step('looking', () =>
     diagnose({
       cluster: { ...flags, terminal: progress },
@@ -41,5 +47,18 @@ export async function doctorCommand(
   process.stdout.write(
     output === 'json' ? `${JSON.stringify({ findings }, undefined, 2)}\n` : asText(findings),
   );
+  if (path !== undefined) {
+    const { cluster, docker, versions } = diagnosis;
+    const request = {
+      findings,
+      versions,
+      cluster,
+      docker: docker?.docker,
+      settings,
+      kubeconfig: flags.kubeconfig,
+    };
+    await progress.step('bundle', () => writeBundle(path, request));
+    progress.say(`${path} has no secrets that tp knows of; look through it before you pass it on`);
+  }
   return findings.some(({ level }) => level === 'failure') ? FAILED : 0;
 }

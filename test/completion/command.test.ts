@@ -66,6 +66,7 @@ describe('tp __complete', () => {
       'status',
       'leave',
       'logs',
+      'doctor',
       'rbac',
       'completion',
       'help',
