@@ -66,12 +66,11 @@ export class Account {
       const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', ...metadata };
       const binding = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata };
       const role = document.toJS() as Entry & { rules: Rule[] };
-      const rules = role.rules.map((rule) => ({
-        ...rule,
-        verbs: rule.verbs.filter(
-          (verb) => verb !== without?.verb || !rule.resources.includes(without.resource),
-        ),
-      }));
+      const lacks = ({ resources }: Rule, verb: string) =>
+        verb === without?.verb && resources.includes(without.resource);
+      const rules = role.rules
+        .map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => !lacks(rule, verb)) }))
+        .filter(({ verbs }) => verbs.length > 0);
       objects.push({ ...role, rules, metadata }, { ...binding, roleRef, subjects });
     }
     await apply(objects.map((object) => stringify(object)).join('---\n'));
