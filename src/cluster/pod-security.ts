@@ -18,14 +18,19 @@ export async function enforcedLevel({ core, namespace }: Cluster): Promise<Enfor
   return level === 'baseline' || level === 'restricted' ? level : 'privileged';
 }
 
-/** What a level would find wrong with the proxy's pod for a workload; undefined for one that has no such pod. */
+/** By which people say which container is meant, where they say nothing. */
+const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
+
+/**
+ * What a level would find wrong with the proxy's pod for a workload; undefined for one that has no such pod. The proxy
+ * stands for the pod's default container, or else its first.
+ */
 export function proxyViolations(workload: Workload, level: EnforcedLevel): string[] | undefined {
-  const { spec } = workload.template;
-  const [container] = spec?.containers ?? [];
+  const { metadata, spec } = workload.template;
+  const named = metadata?.annotations?.[DEFAULT_CONTAINER];
+  const container = spec?.containers.find(({ name }) => name === named) ?? spec?.containers[0];
   if (!container || spec?.hostNetwork) return undefined;
-  // Which container is the proxy's depends on the image; where another one stands, the first is as it was.
-  const found = spec?.containers.map((each) => violationsOf(proxyPod({ workload, container: each }), level));
-  return found?.reduce((fewest, each) => (each.length < fewest.length ? each : fewest));
+  return violationsOf(proxyPod({ workload, container }), level);
 }
 
 function proxyPod(target: Target) {
