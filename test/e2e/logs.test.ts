@@ -1,7 +1,10 @@
 /** What agent and proxy have said can be read while a session runs, and after its process was killed. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { kubectl } from './harness/cluster.ts';
+import { promisify } from 'node:util';
+import { embedded, kubectl } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
@@ -16,15 +19,24 @@ const LOG_LIMIT_MS = 10_000;
 /** The kubelet starts a container that failed again within a few seconds (ms). */
 const RESTART_LIMIT_MS = 30_000;
 
-/** Ends the pod's first process, which hears no SIGKILL from inside: by Node's inspector, run in the pod. */
-const CRASH = `
-  process.kill(1, 'SIGUSR1');
-  let list;
-  while (!list) list = await fetch('http://127.0.0.1:9229/json/list').then((r) => r.json(), () => undefined);
-  const inspector = new WebSocket(list[0].webSocketDebuggerUrl);
-  const method = 'Runtime.evaluate';
-  inspector.onopen = () => inspector.send(JSON.stringify({ id: 1, method, params: { expression: 'process.exit(1)' } }));
-  inspector.onclose = inspector.onerror = () => process.exit();`;
+/** The proxy's process in a session's pod, as the host of the embedded cluster sees it. */
+async function proxyPid(session: string): Promise<number> {
+  const uid = await kubectl(
+    'get',
+    'pods',
+    '-l',
+    `tp/session=${session}`,
+    '-o',
+    'jsonpath={.items[0].metadata.uid}',
+  );
+  const { stdout } = await promisify(execFile)('pgrep', ['--full', 'node /tp-proxy/proxy.mjs']);
+  const pids = stdout.trim().split('\n').map(Number);
+  const own = pids.find((pid) =>
+    readFileSync(`/proc/${pid}/cgroup`, 'utf8').replaceAll('_', '-').includes(uid),
+  );
+  assert.ok(own, `${uid} among ${pids}`);
+  return own;
+}
 
 /** Asks for the log until it has all of these; gives it. */
 const logWith = async (patterns: readonly RegExp[], ...args: string[]): Promise<string> =>
@@ -81,8 +93,8 @@ describe('tp logs', () => {
     try {
       const gone = /agent \| \S+Z the CLI has gone: the agent ends/;
       await logWith([...AGENT, ...PROXY, gone], id);
-      const [pod = ''] = (await kubectl('get', 'pods', '-l', `tp/session=${id}`, '-o', 'name')).split('\n');
-      await kubectl('exec', pod, '-c', 'servicename', '--', 'node', '--input-type=module', '-e', CRASH);
+      if (!embedded) return; // nobody in the pod may kill its first process
+      process.kill(await proxyPid(id), 'SIGKILL');
       const starts = (text: string) => text.match(/proxy \| \S+Z session \S+: ports/g)?.length ?? 0;
       await eventually(
         async () => (await tp('logs', id)).stdout,
