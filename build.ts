@@ -131,7 +131,11 @@ ${COMMONJS}`,
   }),
   build({
     ...common,
-    entryPoints: { agent: 'images/network/agent.ts', bridge: 'images/network/bridge.ts' },
+    entryPoints: {
+      agent: 'images/network/agent.ts',
+      bridge: 'images/network/bridge.ts',
+      features: 'images/network/features.ts',
+    },
     outdir: 'dist/network',
     format: 'cjs',
     outExtension: { '.js': '.cjs' },

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { DoctorFlags } from './doctor/command.ts';
 import { Interrupted, TpError } from './errors.ts';
 import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
+import type { LogsFlags } from './logs-command.ts';
 
 /** What each command does. What it needs is loaded when it runs, so that help is quick. */
 
@@ -81,6 +83,32 @@ export async function status(_flags: unknown, command: Command): Promise<void> {
   const { statusCommand } = await import('./status-command.ts');
   const { progress } = await surroundings(command);
   await statusCommand(command.opts(), progress);
+}
+
+export async function logs(session: string | undefined, flags: LogsFlags, command: Command): Promise<void> {
+  const [{ logsCommand }, { Interrupts }] = await Promise.all([
+    import('./logs-command.ts'),
+    import('./interrupts.ts'),
+  ]);
+  const { own, progress } = await surroundings(command);
+  await logsCommand(session, { ...flags, ...own }, progress, new Interrupts(() => {}).signal);
+}
+
+export async function doctor(_flags: unknown, command: Command): Promise<void> {
+  const [{ doctorCommand }, { Progress }, { applySettings, readConfigFile }] = await Promise.all([
+    import('./doctor/command.ts'),
+    import('./progress.ts'),
+    import('./config-file.ts'),
+  ]);
+  const source = {
+    async settle() {
+      const settings = await readConfigFile(process.cwd());
+      applySettings(command, settings);
+      return settings;
+    },
+    flags: () => command.opts<DoctorFlags>(),
+  };
+  process.exitCode = await doctorCommand(source, new Progress());
 }
 
 export async function composeGenerate(words: string[], _flags: unknown, command: Command): Promise<void> {

@@ -48,6 +48,10 @@ const GROUPS = {
       means: '`tp.yaml` has a key or a value that is not known',
       fix: 'the place is in the line, with the nearest name',
     },
+    TP_BUNDLE: {
+      means: 'the file of `tp doctor --bundle` is there already, or cannot be written',
+      fix: 'another name: `tp doctor --bundle FILE`',
+    },
     TP_SYSCTL: { means: '`--sysctl` changes what a session relies on', fix: 'leave it out' },
     TP_API_SOCKET: {
       means:
@@ -214,8 +218,12 @@ const GROUPS = {
       fix: '`tp status`; `tp down NAME`',
     },
     TP_NO_SESSION: {
-      means: '`tp leave` names a session that is not here',
+      means: '`tp leave` or `tp logs` names a session that is not here, or there is none',
       fix: 'one of those listed; `-n NAMESPACE`',
+    },
+    TP_SEVERAL_SESSIONS: {
+      means: '`tp logs` without a name, and there is more than one session',
+      fix: 'one of those listed',
     },
   },
   'The proxy pod': {

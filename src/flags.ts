@@ -90,6 +90,12 @@ export const UP_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
   ({ long }) => !OF_DOCKER_RUN.has(long ?? ''),
 );
 
+/** Flags of `tp doctor`: what a session would be started with, as far as a check depends on it. */
+export const DOCTOR_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
+  (option) =>
+    CLUSTER_FLAGS.includes(option) || /^--(workload|network-image|proxy-image)$/.test(option.long ?? ''),
+);
+
 /** The flags' names as they are written, with whether each takes a value. */
 export function flagNames(options: readonly Option[]): Map<string, boolean> {
   const names = new Map<string, boolean>();

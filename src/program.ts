@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import * as actions from './actions.ts';
-import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, UP_FLAGS } from './flags.ts';
+import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, DOCTOR_FLAGS, UP_FLAGS } from './flags.ts';
 
 /** Every command once: parser, help and completion are made from this. */
 
@@ -48,6 +48,16 @@ export function mainCommand(): Command {
     .option('--all', 'also the running ones of this user and machine')
     .option('-y, --yes', "end another user's or machine's running session without asking")
     .action(actions.leave);
+  withFlags(program.command('logs [session]'), CLUSTER_FLAGS)
+    .description('show what agent and proxy of a session have said, also after it died')
+    .option('-f, --follow', 'go on until the session ends')
+    .addOption(new Option('--part <part>', 'only this part').choices(['agent', 'proxy']))
+    .action(actions.logs);
+  withFlags(program.command('doctor'), DOCTOR_FLAGS)
+    .description('look for what is in the way of a session here, and say what to do about it')
+    .option('--bundle [file]', 'also write it all into an archive to pass on, with secrets removed')
+    .addOption(new Option('-o, --output <format>', 'for scripts').choices(['json']))
+    .action(actions.doctor);
   program
     .command('rbac')
     .description('print the Role that a session needs in its namespace, for kubectl apply')

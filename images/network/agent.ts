@@ -15,6 +15,7 @@ import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
 import { ListeningWatch } from './listening.ts';
+import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
 import { acceptanceBy, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
@@ -32,7 +33,12 @@ import { UdpRelay } from './udp.ts';
 // Not process.stdin and process.stdout: those block the event loop on pipes.
 const input = new Socket({ fd: 0, readable: true, writable: false });
 const output = new Socket({ fd: 1, readable: false, writable: true });
-const tell = (event: messages.AgentEvent) => void output.write(encodeMessage(event));
+const log = new AgentLog();
+log.followCrashes();
+const tell = (event: messages.AgentEvent) => {
+  log.event(event);
+  output.write(encodeMessage(event));
+};
 
 let configuration: messages.Configuration | undefined;
 let tunnel: Tunnel | undefined;
@@ -206,12 +212,14 @@ input.on('data', (chunk) => {
   for (const message of decoder.push(chunk)) {
     turn = turn.then(() => obey(message as messages.AgentCommand));
     turn.catch((error: Error) => {
+      log.say(`failed: ${error.stack ?? error.message}`);
       console.error(`tp agent: ${error.stack ?? error.message}`);
       process.exit(1);
     });
   }
 });
 input.on('close', () => {
+  log.say('the CLI has gone: the agent ends');
   // The CLI has gone. Routes and the TUN device stay, so nothing leaks. Where it ended in good order its wire still
   // carries a last word, so that the proxy does not wait for another link.
   const exit = () => process.exit(0);

@@ -61,3 +61,10 @@ export const LINK_SOCKET = 'link.sock';
 
 /** The agent's listener for redirected connections, on loopback; outside the range that clients draw ports from. */
 export const REDIRECT_PORT = 63_579;
+
+/** A part of the kernel that a session needs, as `tp doctor` found it. */
+export interface Feature {
+  name: string;
+  /** Why it cannot be used; undefined where it can. */
+  failure?: string;
+}

@@ -23,10 +23,10 @@ import type { LimitedResource } from './preflight.ts';
 import type { Target } from './workload.ts';
 
 /** What a proxy uses: measured at 1,000 connections, with room. No CPU limit, for it would throttle the traffic. */
-const PROXY_REQUESTS = { cpu: '50m', memory: '96Mi' };
+export const PROXY_REQUESTS = { cpu: '50m', memory: '96Mi' };
 
 /** Where a quota demands limits: a core, and twice what was measured. */
-const PROXY_LIMITS: Readonly<Record<LimitedResource, string>> = { cpu: '1', memory: '256Mi' };
+export const PROXY_LIMITS: Readonly<Record<LimitedResource, string>> = { cpu: '1', memory: '256Mi' };
 
 /** The proxy serves until a successor is ready, with init containers as slow as most are (s). */
 const GRACE_SECONDS = 60;

@@ -15,9 +15,7 @@ export async function checkRights(cluster: Cluster): Promise<void> {
   const rules = review.status?.resourceRules ?? [];
   const covers = (list: readonly string[] | undefined, name: string) =>
     list?.some((each) => each === '*' || each === name);
-  const unseen = RIGHTS.flatMap(({ group, resource, verbs }) =>
-    verbs.map((verb) => ({ group, resource, verb })),
-  ).filter(
+  const unseen = rightsOf(RIGHTS).filter(
     ({ group, resource, verb }) =>
       !rules.some(
         (rule) =>
@@ -27,19 +25,35 @@ export async function checkRights(cluster: Cluster): Promise<void> {
           (rule.resourceNames ?? []).length === 0,
       ),
   );
-  const missing = await Promise.all(
-    unseen.map(async (right) => ((await isAllowed(cluster, right)) ? [] : [right])),
-  );
-  const list = missing.flat().map(({ verb, resource }) => `${verb} ${resource}`);
+  const list = await missingRights(cluster, unseen);
   if (list.length === 0) return;
   throw new TpError('TP_FORBIDDEN', `this login may not: ${list.join(', ')} (namespace ${namespace})`, {
     hint: grantCommands(namespace),
   });
 }
 
+/** One verb on one resource. */
+interface Right {
+  group: string;
+  resource: string;
+  verb: string;
+}
+
+/** Rights a verb at a time. */
+export const rightsOf = (rights: typeof RIGHTS): Right[] =>
+  rights.flatMap(({ group, resource, verbs }) => verbs.map((verb) => ({ group, resource, verb })));
+
+/** Asks for each right by itself; gives those that the login lacks, as people say them: `patch services`. */
+export async function missingRights(cluster: Cluster, rights: readonly Right[]): Promise<string[]> {
+  const asked = rights.map(async (right) =>
+    (await isAllowed(cluster, right)) ? [] : [`${right.verb} ${right.resource}`],
+  );
+  return (await Promise.all(asked)).flat();
+}
+
 async function isAllowed(
   { authorization, namespace }: Cluster,
-  { group, resource: path, verb }: { group: string; resource: string; verb: string },
+  { group, resource: path, verb }: Right,
 ): Promise<boolean> {
   const [resource, subresource] = path.split('/');
   const body = { spec: { resourceAttributes: { namespace, group, verb, resource, subresource } } };
@@ -123,6 +137,7 @@ export function placementAdvice({ workload }: Target, services: readonly Service
   return lines;
 }
 
+/** A list that is empty where the login may not read it. Throws TpError where the cluster fails. */
 async function readable<T>(list: Promise<{ items: T[] }>): Promise<T[]> {
   try {
     return (await list).items;

@@ -25,6 +25,12 @@ export const OWN_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv6.conf.default.disable_ipv6': '1',
 };
 
+/** The agent's log: readable by `docker logs` whatever the daemon's default is, and of a bounded size. */
+const LOG: Dockerode.HostConfig['LogConfig'] = {
+  Type: 'json-file',
+  Config: { 'max-size': '1m', 'max-file': '2' },
+};
+
 /** The container that owns the session's network namespace, and what Docker refuses on one that joins it. */
 export function networkContainer(
   draft: Draft,
@@ -52,6 +58,7 @@ export function networkContainer(
       CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
       Devices: [{ PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rwm' }],
       Sysctls: { ...splitSysctls(HostConfig.Sysctls).network, ...OWN_SYSCTLS },
+      LogConfig: LOG,
     },
     NetworkingConfig:
       endpoint && !/^(default|bridge)$/.test(mode)

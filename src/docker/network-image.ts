@@ -35,16 +35,30 @@ export async function ensureNetworkImage(options: NetworkImageOptions): Promise<
   return await buildFor(options, Arch ?? 'unknown');
 }
 
-/** The image for one architecture of a daemon, built if this content never was. Throws TpError. */
-export async function buildFor(options: NetworkImageOptions, architecture: string): Promise<string> {
-  const { docker, host, onStep } = options;
+/** What a daemon of this architecture builds the image from, and how that is called. Throws TpError. */
+function imageFor(architecture: string): { image: string; context: BuildContext } {
   const context = buildContext(NETWORK_ASSETS, architecture);
   if (!context) {
     throw new TpError('TP_NETWORK_IMAGE', `there is no network image for ${architecture}`, {
       hint: '--network-image IMAGE, with one that was built for it',
     });
   }
-  const image = `${REPOSITORY}:${context.hash.slice(0, 12)}`;
+  return { image: `${REPOSITORY}:${context.hash.slice(0, 12)}`, context };
+}
+
+/** The image that a session would run, if it is here already: nothing is pulled or built. Throws TpError. */
+export async function presentNetworkImage(
+  docker: Dockerode,
+  named: string | undefined,
+): Promise<{ image: string; present: boolean }> {
+  const image = named ?? imageFor((await docker.version()).Arch ?? 'unknown').image;
+  return { image, present: await imageExists(docker, image) };
+}
+
+/** The image for one architecture of a daemon, built if this content never was. Throws TpError. */
+export async function buildFor(options: NetworkImageOptions, architecture: string): Promise<string> {
+  const { docker, host, onStep } = options;
+  const { image, context } = imageFor(architecture);
   if (await imageExists(docker, image)) return image;
   await checkBase(docker, architecture);
   onStep(`building ${image} (once; its base is ${NODE_IMAGE})`);

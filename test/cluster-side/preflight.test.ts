@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { V1PodAffinityTerm } from '@kubernetes/client-node';
-import { adviseOn, checkRights, placementAdvice } from '../../src/cluster/preflight.ts';
+import {
+  adviseOn,
+  checkRights,
+  missingRights,
+  placementAdvice,
+  rightsOf,
+} from '../../src/cluster/preflight.ts';
 import { RIGHTS } from '../../src/cluster/role.ts';
 import type { ServiceView } from '../../src/cluster/services.ts';
 import { TpError } from '../../src/errors.ts';
@@ -173,5 +179,11 @@ describe('the check of rights', () => {
     assert.match(await missing(), /patch services/);
     fake.rights.rules = rules().map((rule) => ({ ...rule, apiGroups: ['other'] }));
     assert.match(await missing(), /patch services/);
+  });
+
+  it('can ask for each verb by itself, whatever the list says', async () => {
+    fake.rights.rules = rules();
+    fake.rights.allowed = (verb, resource) => !(verb === 'patch' && resource === 'services');
+    assert.deepEqual(await missingRights(fake.cluster, rightsOf(RIGHTS)), ['patch services']);
   });
 });

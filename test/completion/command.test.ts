@@ -65,6 +65,8 @@ describe('tp __complete', () => {
       'compose',
       'status',
       'leave',
+      'logs',
+      'doctor',
       'rbac',
       'completion',
       'help',

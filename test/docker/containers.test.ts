@@ -39,6 +39,14 @@ function refused(created: Created): string[] {
   return Object.keys(conflicts).filter((name) => some(conflicts[name]));
 }
 
+describe('the log of the network container', () => {
+  it('is bounded, and one that Docker can read, whatever is its default', () => {
+    const { LogConfig } =
+      network(draft({ HostConfig: { LogConfig: { Type: 'none', Config: {} } } })).HostConfig ?? {};
+    assert.deepEqual(LogConfig, { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } });
+  });
+});
+
 describe('the container that joins', () => {
   for (const [version, make] of Object.entries(DRAFTS)) {
     it(`has nothing that Docker refuses on it (${version})`, () => {

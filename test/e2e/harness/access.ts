@@ -43,6 +43,11 @@ export function writeKubeconfig(
   return path;
 }
 
+interface Rule {
+  resources: string[];
+  verbs: string[];
+}
+
 /** A service account of the test's own with the Roles of docs/rights.md, and nothing else. */
 export class Account {
   readonly #name: string;
@@ -51,7 +56,8 @@ export class Account {
     this.#name = name;
   }
 
-  static async create(name: string): Promise<Account> {
+  /** `without` takes one verb on one resource out of the Roles. */
+  static async create(name: string, without?: { resource: string; verb: string }): Promise<Account> {
     const [roles = ''] = codeBlocks(read('docs/rights.md'), 'yaml');
     const objects: Entry[] = [{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } }];
     const subjects = [{ kind: 'ServiceAccount', name, namespace: 'default' }];
@@ -59,7 +65,13 @@ export class Account {
       const metadata = { name: `${name}-${index}` };
       const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', ...metadata };
       const binding = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata };
-      objects.push({ ...(document.toJS() as Entry), metadata }, { ...binding, roleRef, subjects });
+      const role = document.toJS() as Entry & { rules: Rule[] };
+      const lacks = ({ resources }: Rule, verb: string) =>
+        verb === without?.verb && resources.includes(without.resource);
+      const rules = role.rules
+        .map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => !lacks(rule, verb)) }))
+        .filter(({ verbs }) => verbs.length > 0);
+      objects.push({ ...role, rules, metadata }, { ...binding, roleRef, subjects });
     }
     await apply(objects.map((object) => stringify(object)).join('---\n'));
     return new Account(name);
