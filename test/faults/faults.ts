@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { kubectl, kubectlJson, show } from '../e2e/harness/cluster.ts';
+import { apply, kubectl, kubectlJson, show } from '../e2e/harness/cluster.ts';
 import { docker } from '../e2e/harness/container.ts';
 import type { Fault, Running } from './experiment.ts';
 
@@ -56,6 +56,10 @@ const replicas = (count: number) =>
   kubectl('scale', 'deployment/servicename', `--replicas=${count}`).then(() =>
     kubectl('rollout', 'status', 'deployment/servicename', '--timeout=60s'),
   );
+
+interface KubernetesObject {
+  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+}
 
 /** The target's own objects, which a roll-out makes anew. */
 const TARGET = /default\/(Deployment|ReplicaSet|Pod)\/servicename/;
@@ -164,6 +168,21 @@ export const FAULTS: readonly Fault[] = [
       await replicas(0);
       await sleep(2_000);
       await replicas(spec.replicas);
+    },
+  },
+  {
+    id: 'target-deleted',
+    what: 'the target is deleted, and made again',
+    ...goesOn,
+    changes: TARGET,
+    async inject() {
+      const target = await kubectlJson<KubernetesObject>('get', 'deployment/servicename');
+      await kubectl('delete', 'deployment/servicename');
+      await sleep(2_000);
+      const { name, labels, annotations } = target.metadata;
+      const made = { ...target, status: undefined, metadata: { name, labels, annotations } };
+      await apply(JSON.stringify(made));
+      await kubectl('rollout', 'status', 'deployment/servicename', '--timeout=60s');
     },
   },
   {
