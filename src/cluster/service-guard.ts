@@ -2,7 +2,7 @@ import type { V1Service } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { OWNER, readOwner, SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
-import type { Cluster } from './client.ts';
+import { ask, type Cluster } from './client.ts';
 import { isEnded, listSessions } from './objects.ts';
 import { followServices } from './service-watch.ts';
 import { podPorts, selects } from './services.ts';
@@ -71,7 +71,7 @@ export class ServiceGuard {
       return warn(`Service ${name} was deleted: nobody is led here by it until it is made again`);
     }
     if (holder === undefined) this.#retake(name);
-    else if (holder !== plan.session) void this.#evicted(name, holder);
+    else if (holder !== plan.session) this.#evicted(name).catch(this.#options.onFailed);
   }
 
   /** A Service that selects our pod sends connections there, whatever it looked like when the session began. */
@@ -137,11 +137,17 @@ export class ServiceGuard {
     });
   }
 
-  async #evicted(name: string, holder: string): Promise<void> {
-    const sessions = await listSessions(this.#options.cluster).catch(() => undefined); // the name is a nicety
+  /** The news may be older than our own takeover: what counts is how the Service is now. */
+  async #evicted(name: string): Promise<void> {
+    const { plan, cluster, onFailed } = this.#options;
+    const { core, namespace } = cluster;
+    const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
+    const holder = service.spec?.selector?.[SESSION];
+    if (holder === undefined || holder === plan.session) return;
+    const sessions = await listSessions(cluster).catch(() => undefined); // the name is a nicety
     const owner = readOwner(sessions?.get(holder)?.[OWNER]);
     const who = owner ? `${owner.user}@${owner.host}` : 'someone';
-    this.#options.onFailed(
+    onFailed(
       new TpError('TP_EVICTED', `${who} took Service ${name} over, in session ${holder}`, {
         hint: `ask ${who}; to go beside that session: --no-inbound`,
       }),

@@ -100,6 +100,14 @@ describe('a Service that the session holds', () => {
     assert.equal(fake.selector('shop')['tp/session'], 'def');
   });
 
+  it('is not lost by old news: what counts is how it is now', async () => {
+    fake.services.add(service('shop', { app: 'shop', 'tp/session': 'abc' }));
+    guard.look(service('shop', { app: 'shop', 'tp/session': 'def' }), false);
+    await until(() => fake.requests.includes('read service shop'));
+    await sleep(20);
+    assert.deepEqual(failed, []);
+  });
+
   it('is not taken again once somebody ends the session: nobody would answer there', async () => {
     fake.configMaps.items.clear();
     becomes(service('shop', { app: 'shop' }));
