@@ -15,19 +15,28 @@ export async function joinLink(
   token: Buffer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const [pod, agent] = await Promise.all([proxy.openStream(signal), network.openStream()]);
-  pod.write(encodePreamble(token));
-  const linked = Promise.race([network.agent.linked(), cut(agent)]);
-  // Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event.
-  pipeline(pod, agent, () => agent.destroy());
-  pipeline(agent, pod, () => pod.destroy());
-  return await linked;
+  // One after the other: the agent takes a stream for its link at once, so there must be a peer at the other end.
+  const pod = await proxy.openStream(signal);
+  try {
+    const agent = await network.openStream();
+    const linked = Promise.race([network.agent.linked(), cut(agent)]);
+    linked.catch(() => {}); // also where what follows throws
+    if (pod.destroyed || agent.destroyed) throw closedEarly();
+    pod.write(encodePreamble(token));
+    // Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event.
+    pipeline(pod, agent, () => agent.destroy());
+    pipeline(agent, pod, () => pod.destroy());
+    return await linked;
+  } catch (error) {
+    pod.destroy();
+    throw error;
+  }
 }
+
+const closedEarly = () => new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up');
 
 /** An agent that is not set up yet closes a link without a word. */
 const cut = (agent: Duplex): Promise<never> =>
   new Promise((_resolve, reject) => {
-    agent.once('close', () =>
-      reject(new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up')),
-    );
+    agent.once('close', () => reject(closedEarly()));
   });

@@ -18,8 +18,12 @@ const MAX_PAUSE_MS = 3_000;
  */
 const GIVE_UP_MS = 10 * 60_000;
 
-/** Trying again does not help where the cluster says so. */
-const HOPELESS = new Set(['TP_SESSION_GONE', 'TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
+/** Trying again does not help where the session is gone … */
+const GONE = 'TP_SESSION_GONE';
+
+/** … and where the cluster refuses us, if it says so for this long (ms): one that starts again refuses everybody at first. */
+const REFUSALS = new Set(['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
+const REFUSED_MS = 20_000;
 
 export interface LinksOptions {
   proxy: PodSide;
@@ -104,6 +108,7 @@ export class Links {
       this.#leaving ? `${why}: connecting to the next one` : `the link is cut (${why}): connecting again`,
     );
     let said = '';
+    let refusedSince: number | undefined;
     let pause = FIRST_PAUSE_MS;
     while (!this.connected) {
       // Jitter: when an API server comes back, not all laptops ask in the same moment.
@@ -113,8 +118,10 @@ export class Links {
         await this.#connect(signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof TpError && HOPELESS.has(error.code)) throw error;
-        const { message } = error as Error;
+        const { message, code } = error as TpError;
+        if (code === GONE) throw error;
+        refusedSince = REFUSALS.has(code) ? (refusedSince ?? performance.now()) : undefined;
+        if (refusedSince !== undefined && performance.now() - refusedSince > REFUSED_MS) throw error;
         if (performance.now() - began > GIVE_UP_MS) throw givenUp(message, error);
         if (message !== said) progress.say(`still connecting: ${message}`);
         said = message;
@@ -127,7 +134,13 @@ export class Links {
   async #connect(signal: AbortSignal): Promise<void> {
     const { proxy, network, token, progress } = this.#options;
     if (!proxy.connected || this.#leaving) {
+      const lost = !proxy.connected;
       const other = await proxy.reconnect(signal);
+      // The same pod again: only where its process is another one, a container that was started anew, is it not leaving.
+      if (this.#leaving && !other && !lost) {
+        throw new TpError('TP_PROXY_UNREACHABLE', 'no other pod of the proxy runs yet');
+      }
+      this.#leaving = false;
       if (other) {
         progress.say(
           `pod ${proxy.pod.name} (${proxy.pod.ip}) stands in now; the container keeps its first address`,
@@ -136,9 +149,6 @@ export class Links {
         if (this.#linked) network.agent.move();
         this.#linked = false;
       }
-      if (this.#leaving && !other)
-        throw new TpError('TP_PROXY_UNREACHABLE', 'no other pod of the proxy runs yet');
-      this.#leaving = false;
     }
     if (this.#linked) return;
     const resumed = await joinLink(proxy, network, token, signal);

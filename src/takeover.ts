@@ -65,7 +65,7 @@ export class Takeover {
     const { plan, cluster, ready, onSwitched } = this.#options;
     await ready();
     if (this.#stopped) return;
-    const taking = takeService(cluster, service.name, plan.session, plan.evict).then(() => {
+    const taking = takeService(cluster, service.name, plan.session, { evict: plan.evict }).then(() => {
       this.#held.add(service.name);
     });
     this.#taking.add(taking);

@@ -118,6 +118,7 @@ function join(socket: Socket): void {
   if (!configuration) return void socket.destroy();
   if (tunnel && !moving) return tunnel.resume(duplexLink(socket));
   let met = false;
+  let down = false;
   const next: Tunnel = new Tunnel({
     link: duplexLink(socket),
     role: 'agent',
@@ -127,13 +128,16 @@ function join(socket: Socket): void {
     resumable: () => true,
     onStream: serve,
     onLink(state, why) {
-      if (tunnel !== next) return;
-      if (state === 'up') tell({ event: 'linked', resumed: true });
-      else if (state === 'down') tell({ event: 'unlinked', reason: why?.message ?? 'closed', kept: true });
+      if (tunnel !== next || moving) return; // the next pod's is waited for
+      if (state === 'down') tell({ event: 'unlinked', reason: why?.message ?? 'closed', kept: true });
+      else if (state === 'up' && down) tell({ event: 'linked', resumed: true });
+      down = state === 'down' || (down && state !== 'up');
     },
     onClosed(error) {
       if (met && tunnel !== next) return; // another one took its place
       if (met) tunnel = undefined;
+      // While another is waited for, an old one's end is no news; nor is that of a link which a later one overtook.
+      if (met ? moving : latest !== socket) return;
       tell({ event: 'unlinked', reason: error?.message ?? 'closed', kept: tunnel !== undefined });
     },
   });

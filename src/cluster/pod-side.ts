@@ -36,7 +36,7 @@ export class PodSide {
   #connected = false;
   #phase: Phase = 'running';
   /** Ports that were added since the pod's configuration was written. */
-  readonly #more: number[] = [];
+  readonly #more = new Set<number>();
   #ready: Promise<void> | undefined;
   #watcher: ProxyWatcher | undefined;
 
@@ -67,9 +67,9 @@ export class PodSide {
   }
 
   /** A new stream to the proxy's tunnel port. Throws TpError. */
-  openStream(signal: AbortSignal): Promise<Duplex> {
+  openStream(signal: AbortSignal, { name } = this.#pod): Promise<Duplex> {
     const { cluster, plan } = this.#options;
-    return openPodStream(cluster, this.#pod.name, plan.tunnelPort, signal);
+    return openPodStream(cluster, name, plan.tunnelPort, signal);
   }
 
   /** Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again. */
@@ -77,7 +77,7 @@ export class PodSide {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#open(signal);
+        return await this.#open(signal, this.#pod);
       } catch (error) {
         signal.throwIfAborted();
         if (attempt === CONNECT_TRIES) throw error;
@@ -95,28 +95,34 @@ export class PodSide {
     const pod = await runningProxyPod(cluster, plan.session, plan.container);
     if (!pod) throw new TpError('TP_PROXY_UNREACHABLE', 'no pod of the proxy runs yet');
     const other = pod.uid !== this.#pod.uid;
-    this.#pod = pod;
     const old = this.#control;
-    await this.#open(signal);
+    await this.#open(signal, pod);
     old?.close();
     return other;
   }
 
-  async #open(signal: AbortSignal): Promise<void> {
+  /** Connects to `pod`, which is the session's from then on. What earlier ones were told, it is told too. */
+  async #open(signal: AbortSignal, pod: ProxyPod): Promise<void> {
     const { session } = this.#options.plan;
-    const stream = await this.openStream(signal);
+    const stream = await this.openStream(signal, pod);
     let opened: ProxyControl | undefined;
     const control = await ProxyControl.open(stream, this.#token, session, (error) => {
       if (!opened || this.#control !== opened) return; // another one took its place, or it never came up
       this.#connected = false;
       this.#watcher?.onLost(error);
     });
+    try {
+      await control.setPhase(this.#phase);
+      if (this.#more.size > 0) await control.serve([...this.#more]);
+    } catch (error) {
+      control.close();
+      throw error;
+    }
     opened = control;
     this.#control = control;
+    this.#pod = pod;
     this.#connected = true;
     this.#follow();
-    if (this.#more.length > 0) await control.serve(this.#more);
-    if (this.#phase !== 'running') await control.setPhase(this.#phase);
   }
 
   #follow(): void {
@@ -126,8 +132,15 @@ export class PodSide {
 
   /** Has the proxy answer on more ports of the pod, and of those that take its place. Throws TpError. */
   async serve(ports: number[]): Promise<void> {
-    this.#more.push(...ports);
-    if (this.#connected) await this.control.serve(ports);
+    for (const port of ports) this.#more.add(port);
+    if (!this.#connected) return; // told with the next connection
+    try {
+      await this.control.serve(ports);
+    } catch (error) {
+      // One that cannot be listened on is not asked for again, of any pod.
+      if (this.#connected) for (const port of ports) this.#more.delete(port);
+      throw error;
+    }
   }
 
   /** Says where the session stands; a pod that cannot be asked now is told when it is connected to again. Throws TpError. */

@@ -2,7 +2,7 @@ import type { Interrupts } from '../interrupts.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { Progress } from '../progress.ts';
 import type { Cluster } from './client.ts';
-import { createObjects, deleteObjects } from './objects.ts';
+import { createObjects, deleteObjects, giveBackServices } from './objects.ts';
 import { PodSide } from './pod-side.ts';
 import { waitForProxyPod } from './proxy-pod.ts';
 
@@ -30,9 +30,11 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   // Before the first object is made, so that an interruption in between finds them all.
   let grace = UNUSED_GRACE_SECONDS;
   cleanup.defer(() =>
-    progress.step('removing the proxy', ({ waitingFor }) =>
-      deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor),
-    ),
+    progress.step('removing the proxy', async ({ waitingFor }) => {
+      // Once more: where it failed before, this fails too, and the pod stays for those who are still led to it.
+      await giveBackServices(cluster, plan.session);
+      await deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor);
+    }),
   );
   return await progress.step('proxy pod', async ({ waitingFor }) => {
     await createObjects(cluster, plan.objects);

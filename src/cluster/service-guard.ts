@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Service } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { OWNER, readOwner, SESSION } from '../labels.ts';
@@ -16,6 +17,9 @@ const MAX_PAUSE_MS = 30_000;
 
 /** A Service that was left alone for this long (ms) is taken again as quickly as the first time. */
 const CALM_MS = 60_000;
+
+/** What ends the session: another holder, or nobody who wants it. */
+const FINAL = new Set(['TP_SESSION_GONE', 'TP_HELD']);
 
 export interface GuardOptions {
   plan: SessionPlan;
@@ -37,6 +41,12 @@ export class ServiceGuard {
   readonly #pauses = new Map<string, { ms: number; at: number }>();
   readonly #retaking = new Map<string, Promise<void>>();
   readonly #gone = new Set<string>();
+  /** Those that are to be looked at again once the retaking that is under way is done. */
+  readonly #again = new Set<string>();
+  /** Those that lead elsewhere now. */
+  readonly #released = new Set<string>();
+  /** Why one could not be taken again, as it was said last. */
+  readonly #said = new Map<string, string>();
   readonly #served: Set<number>;
 
   constructor(options: GuardOptions) {
@@ -64,24 +74,44 @@ export class ServiceGuard {
     const name = service.metadata?.name ?? '';
     const holder = service.spec?.selector?.[SESSION];
     if (service.metadata?.labels?.[SESSION] !== undefined) return; // a session's own
-    if (!deleted) this.#serveToo(service, holder === plan.session);
-    if (!holds(name)) return;
+    const fits = this.#fits(service);
+    if (!deleted && fits) this.#serveToo(service);
+    if (!holds(name) || this.#released.has(name)) return;
     if (deleted) {
       this.#gone.add(name);
       return warn(`Service ${name} was deleted: nobody is led here by it until it is made again`);
     }
-    if (holder === undefined) this.#retake(name);
+    if (!fits) this.#release(name, holder === plan.session);
+    else if (holder === undefined) this.#retake(name);
     else if (holder !== plan.session) this.#evicted(name).catch(this.#options.onFailed);
   }
 
+  /** Whether the Service's selector, but for our key, selects the session's pod. */
+  #fits(service: V1Service): boolean {
+    const { [SESSION]: _session, ...selector } = service.spec?.selector ?? {};
+    const { metadata } = this.#options.plan.objects.deployment.spec?.template ?? {};
+    return Object.keys(selector).length > 0 && selects(selector, metadata?.labels ?? {});
+  }
+
+  /** A Service that someone leads to other pods is not ours any more: with our key in it, it would lead nowhere. */
+  #release(name: string, ours: boolean): void {
+    const { plan, cluster, warn } = this.#options;
+    this.#released.add(name);
+    warn(`Service ${name} selects other pods now: it does not lead to this laptop any more`);
+    if (!ours) return;
+    giveBackService(cluster, name, plan.session).catch((error: Error) => {
+      this.#released.delete(name); // the next look tries again
+      warn(`Service ${name} could not be given back: ${error.message}`);
+      this.#options.onFailed(error);
+    });
+  }
+
   /** A Service that selects our pod sends connections there, whatever it looked like when the session began. */
-  #serveToo(service: V1Service, ours: boolean): void {
+  #serveToo(service: V1Service): void {
     const { plan, serve, say, warn } = this.#options;
     const template = plan.objects.deployment.spec?.template;
     const container = template?.spec?.containers.find(({ name }) => name === plan.container);
-    const { [SESSION]: _session, ...selector } = service.spec?.selector ?? {};
-    const found = Object.keys(selector).length > 0 && selects(selector, template?.metadata?.labels ?? {});
-    if (!container || !(ours || found)) return;
+    if (!container) return;
     const ports = podPorts(service, template?.spec, container).map(({ pod }) => pod);
     const missing = ports.filter((port) => !this.#served.has(port));
     if (missing.length === 0) return;
@@ -94,11 +124,29 @@ export class ServiceGuard {
   }
 
   #retake(name: string): void {
-    if (this.#retaking.has(name) || this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted) return;
+    if (this.#retaking.has(name)) {
+      this.#again.add(name); // it may be older news, or somebody who was quicker than our check
+      return;
+    }
     const retaking = this.#retakeAfterPause(name)
-      .catch(this.#options.onFailed)
-      .finally(() => this.#retaking.delete(name));
+      .catch((error: unknown) => this.#failed(name, error))
+      .finally(() => {
+        this.#retaking.delete(name);
+        if (this.#again.delete(name)) this.#retake(name);
+      });
     this.#retaking.set(name, retaking);
+  }
+
+  /** Only what the cluster has decided is final; what could not be asked is asked again. */
+  #failed(name: string, error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    if (error instanceof TpError && FINAL.has(error.code)) return this.#options.onFailed(error);
+    if (this.#said.get(name) !== `${error}`) {
+      this.#options.warn(`Service ${name} cannot be taken again now: ${(error as Error).message}`);
+    }
+    this.#said.set(name, `${error}`);
+    if (!this.#gone.has(name)) this.#again.add(name);
   }
 
   async #retakeAfterPause(name: string): Promise<void> {
@@ -107,22 +155,18 @@ export class ServiceGuard {
     const before = this.#pauses.get(name);
     const now = performance.now();
     const ms = before && now - before.at < CALM_MS ? Math.min(MAX_PAUSE_MS, before.ms * 2) : FIRST_PAUSE_MS;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await sleep(ms, undefined, { signal }).catch(() => {}); // looked at below
     if (signal.aborted) return;
+    this.#pauses.set(name, { ms, at: performance.now() });
     await this.#assertWanted();
-    if (!(await takeService(cluster, name, plan.session))) return;
+    if (!(await takeService(cluster, name, plan.session, { fits: (service) => this.#fits(service) }))) return;
     // Whoever undid the session in between did not find this Service.
-    await this.#assertWanted().catch(async (error: Error) => {
-      await giveBackService(cluster, name, plan.session);
+    await this.#assertWanted().catch(async (error: unknown) => {
+      if (error instanceof TpError && error.code === 'TP_SESSION_GONE') {
+        await giveBackService(cluster, name, plan.session);
+      }
       throw error;
     });
-    this.#pauses.set(name, { ms, at: performance.now() });
     const again = this.#gone.delete(name) ? 'was made again' : 'was put back by someone else';
     const often = ms > FIRST_PAUSE_MS ? '; again and again: is there a controller that reverts it?' : '';
     warn(`Service ${name} ${again}: it leads to this laptop again${often}`);

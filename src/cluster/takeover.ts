@@ -1,4 +1,4 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { PatchStrategy, setHeaderOptions, type V1Service } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
@@ -19,20 +19,27 @@ export const evictPatch = (holder: string, session: string) => [
   { op: 'replace', path: SELECTOR_PATH, value: session },
 ];
 
+export interface TakeOptions {
+  /** Takes it from another session, too. */
+  evict?: boolean;
+  /** Whether it is to be taken as it is now. */
+  fits?(service: V1Service): boolean;
+}
+
 /**
- * Makes the Service select the session's pod. Says whether it did not before. Throws TpError when another session holds it,
- * unless that is to be evicted.
+ * Makes the Service select the session's pod, unless it does already or does not fit. Says whether it did. Throws TpError
+ * when another session holds it, unless that is to be evicted.
  */
 export async function takeService(
   { core, namespace }: Cluster,
   name: string,
   session: string,
-  evict = false,
+  { evict = false, fits = () => true }: TakeOptions = {},
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     const service = await ask(`reading Service ${name}`, core.readNamespacedService({ name, namespace }));
     const holder = service.spec?.selector?.[SESSION];
-    if (holder === session) return false;
+    if (holder === session || !fits(service)) return false;
     if (holder !== undefined && !evict) {
       throw new TpError('TP_HELD', `Service ${name} is held by the session ${holder}`, {
         hint: `tp leave ${holder}\n--evict to take it over`,

@@ -31,6 +31,8 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
   #stream: ExecStream | undefined;
   #configuration: Configuration | undefined;
   #diedAt: number[] = [];
+  /** Settles when a process runs that can be told something. */
+  #running: Promise<void> = Promise.resolve();
   #ended = false;
 
   /** Starts the agent, and waits until it takes links. Throws TpError with its own words when it fails. */
@@ -45,8 +47,9 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.#container = container;
   }
 
-  async #run(): Promise<void> {
+  async #run(attempt = { started: false }): Promise<void> {
     const stream = await ExecStream.start(this.#container, ['node', '/opt/tp/agent.cjs']);
+    attempt.started = true;
     this.#stream = stream;
     const decoder = new MessageDecoder();
     stream.on('data', (chunk: Buffer) => {
@@ -70,7 +73,11 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
       event: 'warning',
       message: `${reason}, and is started again${words && `: ${words}`}`,
     });
-    this.#restart(this.#configuration).catch(() => this.#lose(error)); // how the first one ended says more
+    const attempt = { started: false };
+    this.#running = this.#restart(this.#configuration, attempt).catch(() => {
+      // The death of one that was started is told by itself; how the first one ended says more than why none starts.
+      if (!attempt.started) this.#lose(error);
+    });
   }
 
   #lose(error: TpError): void {
@@ -79,9 +86,19 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.emit('lost', error);
   }
 
-  async #restart(configuration: Configuration): Promise<void> {
-    await this.#run();
+  async #restart(configuration: Configuration, attempt: { started: boolean }): Promise<void> {
+    await this.#run(attempt);
     await this.configure(configuration);
+  }
+
+  /** Waits while one process takes the place of another. Throws TpError where none did. */
+  async #untilRunning(): Promise<void> {
+    let running: Promise<void> | undefined;
+    while (running !== this.#running) {
+      running = this.#running;
+      await running;
+    }
+    if (this.#ended) throw new TpError('TP_AGENT_LOST', 'the agent in the network container ended');
   }
 
   /** Makes the namespace the pod's. Throws TpError. */
@@ -102,8 +119,13 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
    * something, or after `limitMs`. Throws TpError.
    */
   async pause(limitMs: number): Promise<void> {
+    await this.#untilRunning();
+    const paused = this.#next('paused');
     this.#send({ command: 'pause', limitMs });
-    await this.#next('paused');
+    // With an agent that dies its connections are gone: nothing is in the middle of anything any more.
+    await paused.catch((error: unknown) => {
+      if (this.#ended) throw error;
+    });
   }
 
   /** Another process has been started: connections go to it when it listens. */
@@ -123,6 +145,7 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
 
   /** How the tunnel is. Throws TpError when the agent has gone. */
   async figures(): Promise<AgentFigures> {
+    await this.#untilRunning();
     const answer = this.#next('figures');
     this.#send({ command: 'figures' });
     return (await answer).figures;

@@ -18,7 +18,7 @@ interface Control {
 export class Outbox {
   /** None while the session waits for another one. */
   #link: Pick<Link, 'send'> | undefined;
-  readonly #control: Control[] = [];
+  #control: Control[] = [];
   /** Frames outside the sequence. Of each type only the newest matters, so a peer cannot make them pile up. */
   readonly #urgent = new Map<FrameType, Buffer>();
   readonly #turns = new Set<TunnelStream>();
@@ -65,7 +65,7 @@ export class Outbox {
   stop(): void {
     this.#stopped = true;
     this.#unacknowledged = [];
-    this.#control.length = 0;
+    this.#control = [];
     this.#urgent.clear();
     this.#turns.clear();
   }
@@ -95,10 +95,20 @@ export class Outbox {
    */
   control(type: FrameType, stream: number, payload: Buffer): boolean {
     checkLength(type, payload.length);
+    if (type === FrameType.reset && this.#forgetOpening(stream)) return true;
     if (this.#control.length >= limits.MAX_CONTROL_FRAMES) return false;
     this.#control.push({ type, stream, payload });
     this.#pump();
     return true;
+  }
+
+  /** A stream that came and went while there is no link never was: without this, they would pile up until there is one. */
+  #forgetOpening(stream: number): boolean {
+    if (this.#started) return false;
+    const others = this.#control.filter((frame) => frame.stream !== stream);
+    const opened = this.#control.some((frame) => frame.stream === stream && frame.type === FrameType.open);
+    if (opened) this.#control = others;
+    return opened;
   }
 
   schedule(stream: TunnelStream): void {

@@ -331,6 +331,10 @@ export class Tunnel implements StreamCarrier {
     this.#earlier.received += this.#wire.received;
     this.#wire.end();
     this.#wire = undefined;
+    // The next hello says what has arrived.
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+    this.#unacknowledged = 0;
     this.#outbox.detach();
   }
 

@@ -6,6 +6,7 @@ import type { PodSide, ProxyWatcher } from '../../src/cluster/pod-side.ts';
 import type { Network } from '../../src/docker/network.ts';
 import type { TpErrorCode } from '../../src/error-codes.ts';
 import { TpError } from '../../src/errors.ts';
+import { joinLink } from '../../src/link.ts';
 import { Links } from '../../src/links.ts';
 import type { Progress } from '../../src/progress.ts';
 import { until } from '../images/sockets.ts';
@@ -141,12 +142,19 @@ describe('a link that is cut', () => {
     assert.equal(sides.agent.moved, 0, 'nothing is left to finish there');
   });
 
-  for (const code of ['TP_SESSION_GONE', 'TP_FORBIDDEN', 'TP_LOGIN_EXPIRED'] as const) {
-    it(`is given up at once with ${code}`, async () => {
-      sides.pods = [failure(code, 'no')];
+  it('is given up at once when the session is gone', async () => {
+    sides.pods = [failure('TP_SESSION_GONE', 'no')];
+    sides.cut();
+    await until(() => sides.givenUp.length === 1);
+    assert.equal((sides.givenUp[0] as TpError).code, 'TP_SESSION_GONE');
+  });
+
+  for (const code of ['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED'] as const) {
+    it(`is tried again after ${code}, as of an API server that has just started`, async () => {
+      sides.pods = [failure(code, 'no'), failure(code, 'no')];
       sides.cut();
-      await until(() => sides.givenUp.length === 1);
-      assert.equal((sides.givenUp[0] as TpError).code, code);
+      await until(() => sides.manager.connected);
+      assert.deepEqual(sides.givenUp, []);
     });
   }
 
@@ -162,6 +170,35 @@ describe('a link that is cut', () => {
     sides.manager.stop();
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual([sides.links, sides.givenUp], [1, []]);
+  });
+});
+
+describe('a link whose sides do not come up together', () => {
+  it('leaves no stream open, and nothing unhandled', async () => {
+    const opened: Duplex[] = [];
+    const open = async () => {
+      opened.push(silent());
+      return opened.at(-1) as Duplex;
+    };
+    const late = async () => {
+      const stream = await open();
+      stream.destroy();
+      return stream;
+    };
+    const agent = { linked: () => new Promise(() => {}) };
+    const join = (pod: () => Promise<Duplex>, side: () => Promise<Duplex>) =>
+      joinLink(
+        { openStream: pod } as unknown as PodSide,
+        { agent, openStream: side } as unknown as Network,
+        Buffer.alloc(32),
+        new AbortController().signal,
+      );
+    const refuse = () => Promise.reject(new Error('refused'));
+    await assert.rejects(join(open, refuse), /refused/);
+    await assert.rejects(join(open, late), { code: 'TP_LINK_FAILED' });
+    await assert.rejects(join(refuse, open), /refused/);
+    assert.equal(opened.length, 3, 'the agent is not asked for a link that has no other end');
+    await until(() => opened.every(({ destroyed }) => destroyed));
   });
 });
 

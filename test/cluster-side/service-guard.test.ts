@@ -116,6 +116,51 @@ describe('a Service that the session holds', () => {
     assert.deepEqual(fake.selector('shop'), { app: 'shop' });
   });
 
+  for (const [how, selector] of [
+    ['keeps our key', { app: 'green', 'tp/session': 'abc' }],
+    ['loses our key', { app: 'green' }],
+  ] as const) {
+    it(`is given up when its selector is led to other pods and ${how}: with our key it would lead nowhere`, async () => {
+      becomes(service('shop', selector));
+      await until(() => !('tp/session' in fake.selector('shop')) && said.length === 1);
+      assert.deepEqual(fake.selector('shop'), { app: 'green' });
+      assert.match(said[0] ?? '', /selects other pods now/);
+      becomes(service('shop', { app: 'green' }));
+      await sleep(300);
+      assert.deepEqual(fake.selector('shop'), { app: 'green' }, 'it is not taken again');
+      assert.deepEqual(failed, []);
+    });
+  }
+
+  it('is not taken with a selector that somebody changed in the same moment', async () => {
+    guard.look(service('shop', { app: 'shop' }), false);
+    fake.services.add(service('shop', { app: 'green' }));
+    await until(() => fake.requests.includes('read service shop'));
+    await sleep(20);
+    assert.deepEqual(fake.selector('shop'), { app: 'green' });
+  });
+
+  it('is tried again while the cluster cannot be asked', async () => {
+    let refusals = 2;
+    fake.before = (request) => {
+      if (request === 'read service shop' && refusals-- > 0) throw new Error('connect ECONNREFUSED');
+    };
+    becomes(service('shop', { app: 'shop' }));
+    await until(() => fake.selector('shop')['tp/session'] === 'abc');
+    assert.deepEqual(failed, []);
+  });
+
+  it('that is put back again while that is checked is taken again', async () => {
+    let reverted = false;
+    fake.before = (request) => {
+      if (request !== 'list configmap' || fake.selector('shop')['tp/session'] !== 'abc' || reverted) return;
+      reverted = true;
+      becomes(service('shop', { app: 'shop' }));
+    };
+    becomes(service('shop', { app: 'shop' }));
+    await until(() => reverted && fake.selector('shop')['tp/session'] === 'abc');
+  });
+
   it('is given back when the session is ended in the same moment', async () => {
     fake.before = (request) => {
       if (request === 'patch service shop') fake.configMaps.items.clear();

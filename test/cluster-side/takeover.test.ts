@@ -95,13 +95,13 @@ describe('evicting another session', () => {
   it('puts one in the place of the other, in one request', async () => {
     await takeService(fake.cluster, 'shop', 'abc');
     fake.requests.length = 0;
-    await takeService(fake.cluster, 'shop', 'def', true);
+    await takeService(fake.cluster, 'shop', 'def', { evict: true });
     assert.deepEqual(fake.selector('shop'), { app: 'shop', 'tp/session': 'def' });
     assert.deepEqual(fake.requests, ['read service shop', 'patch service shop']);
   });
 
   it('is as taking where nobody holds it', async () => {
-    await takeService(fake.cluster, 'shop', 'def', true);
+    await takeService(fake.cluster, 'shop', 'def', { evict: true });
     assert.equal(fake.selector('shop')['tp/session'], 'def');
   });
 
@@ -113,7 +113,7 @@ describe('evicting another session', () => {
       changed = true;
       await giveBackService(fake.cluster, 'shop', 'abc');
     };
-    await takeService(fake.cluster, 'shop', 'def', true);
+    await takeService(fake.cluster, 'shop', 'def', { evict: true });
     assert.equal(fake.selector('shop')['tp/session'], 'def');
   });
 });

@@ -158,6 +158,42 @@ describe('the agent, as the CLI sees it', () => {
     assert.deepEqual(lost, []);
   });
 
+  it('that dies again while it is started again is started once more; who asks meanwhile is answered then', async () => {
+    const { fake, agent, lost } = await started();
+    const configuring = agent.configure({ ...CONFIGURATION });
+    await quiet(5);
+    fake.say({ event: 'configured' });
+    await configuring;
+    const second = fake.successor();
+    fake.die('once');
+    await quiet(5);
+    const pausing = agent.pause(100);
+    const third = fake.successor();
+    second.die('twice');
+    await quiet(5);
+    third.say({ event: 'started' });
+    await until(() => third.told.length === 1);
+    third.say({ event: 'configured' });
+    await until(() => third.told.length === 2);
+    assert.deepEqual(third.told[1], { command: 'pause', limitMs: 100 });
+    third.say({ event: 'paused' });
+    await pausing;
+    assert.deepEqual(lost, []);
+  });
+
+  it('that dies while it drains connections has none to drain', async () => {
+    const { fake, agent } = await started();
+    const configuring = agent.configure({ ...CONFIGURATION });
+    await quiet(5);
+    fake.say({ event: 'configured' });
+    await configuring;
+    const pausing = agent.pause(100);
+    await quiet(5);
+    fake.successor();
+    fake.die('killed');
+    await pausing;
+  });
+
   it('that keeps dying is lost', async () => {
     const { fake, agent, lost } = await started();
     const configuring = agent.configure({ ...CONFIGURATION });
