@@ -34,6 +34,7 @@ export interface LinksOptions {
   onEvent: ProxyWatcher['onEvent'];
   /** The session cannot be saved. */
   onGivenUp(error: unknown): void;
+  giveUpMs?: number;
 }
 
 /** Keeps the session connected: makes another link when one is cut, and moves to the pod that takes the place of one. */
@@ -101,7 +102,7 @@ export class Links {
   }
 
   async #untilConnected(why: string): Promise<void> {
-    const { progress } = this.#options;
+    const { progress, giveUpMs = GIVE_UP_MS } = this.#options;
     const { signal } = this.#stopped;
     const began = performance.now();
     progress.warn(
@@ -122,7 +123,7 @@ export class Links {
         if (code === GONE) throw error;
         refusedSince = REFUSALS.has(code) ? (refusedSince ?? performance.now()) : undefined;
         if (refusedSince !== undefined && performance.now() - refusedSince > REFUSED_MS) throw error;
-        if (performance.now() - began > GIVE_UP_MS) throw givenUp(message, error);
+        if (performance.now() - began > giveUpMs) throw givenUp(giveUpMs, error);
         if (message !== said) progress.say(`still connecting: ${message}`);
         said = message;
       }
@@ -156,12 +157,8 @@ export class Links {
   }
 }
 
-const givenUp = (message: string, cause: unknown) =>
-  new TpError(
-    'TP_LINK_LOST',
-    `the cluster could not be reached for ${GIVE_UP_MS / 60_000} minutes: ${message}`,
-    {
-      cause,
-      hint: 'tp leave, once it can be reached again, puts back what could not be put back now',
-    },
-  );
+const givenUp = (ms: number, cause: unknown) =>
+  new TpError('TP_LINK_LOST', `no link for ${Math.round(ms / 60_000)} minutes: ${(cause as Error).message}`, {
+    cause,
+    hint: 'tp leave, once the cluster can be reached again, puts back what could not be put back now',
+  });

@@ -43,7 +43,7 @@ class Sides {
   watcher: ProxyWatcher | undefined;
   readonly manager: Links;
 
-  constructor() {
+  constructor(giveUpMs?: number) {
     const proxy = {
       get pod() {
         return sides.pod;
@@ -73,6 +73,7 @@ class Sides {
       progress: { say, warn: say } as unknown as Progress,
       onEvent: (event) => void this.events.push(event),
       onGivenUp: (error) => void this.givenUp.push(error),
+      ...(giveUpMs !== undefined && { giveUpMs }),
     });
   }
 
@@ -147,6 +148,17 @@ describe('a link that is cut', () => {
     sides.cut();
     await until(() => sides.givenUp.length === 1);
     assert.equal((sides.givenUp[0] as TpError).code, 'TP_SESSION_GONE');
+  });
+
+  it('is given up, with what to do then, when it could not be made for so long', async () => {
+    const impatient = new Sides(500);
+    await impatient.manager.begin(new AbortController().signal);
+    impatient.pods = Array.from({ length: 20 }, () => failure('TP_CLUSTER_UNREACHABLE', 'no answer'));
+    impatient.cut();
+    await until(() => impatient.givenUp.length === 1);
+    const [error] = impatient.givenUp;
+    assert.ok(error instanceof TpError && error.code === 'TP_LINK_LOST' && /tp leave/.test(error.hint ?? ''));
+    assert.equal(impatient.manager.connected, false);
   });
 
   for (const code of ['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED'] as const) {
