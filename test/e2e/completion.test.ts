@@ -39,7 +39,7 @@ const SETTINGS: Record<Shell, string[]> = {
 
 /** What is typed before Tab, and what stands there after it. */
 const LINES: readonly [typed: string, completed: string][] = [
-  ['tp doc', 'tp docker-run '],
+  ['tp dock', 'tp docker-run '],
   ['tp completion f', 'tp completion fish '],
   ['tp docker-run --with', 'tp docker-run --without-container '],
   ['tp docker-run --volumes', 'tp docker-run --volumes-from '],

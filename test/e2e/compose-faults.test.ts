@@ -23,6 +23,8 @@ const RATE = 50;
 
 /** Requests that can be under way at one moment: each is answered within a few milliseconds, so mostly it is none. */
 const IN_FLIGHT = 2;
+/** Connections that the load keeps. One to a laptop that was killed cannot be told from one whose link is cut: it waits. */
+const KEPT = 4;
 
 interface Running {
   project: ComposeProject;
@@ -69,7 +71,7 @@ describe('tp compose up', () => {
       assert.equal(code, 0, stderr);
       assert.equal(await docker('ps', '-aq', '--filter', 'label=com.docker.compose.service=web'), '');
       const { failures, by } = await load.stop();
-      assert.ok(failures.length <= IN_FLIGHT, failures.join('\n'));
+      assert.ok(failures.length <= IN_FLIGHT + KEPT, failures.join('\n'));
       assert.ok(
         Object.keys(by).some((host) => host.startsWith('servicename-')),
         JSON.stringify(by),
