@@ -172,10 +172,9 @@ describe('tp compose up', () => {
 
   test('a session that is lost ends it, with the reason', async () => {
     await whileUp(async ({ project, up }) => {
-      const pods = ['-l', 'tp/session', '--grace-period=1'];
-      await kubectl('delete', 'pod', '--wait=false', ...pods);
+      await kubectl('delete', 'deployment', '--wait=false', '-l', 'tp/session');
       assert.equal(await up.exited, 125);
-      assert.match(up.stderr, /^tp: .*\[TP_(PROXY|LINK)_LOST\]$/m);
+      assert.match(up.stderr, /^tp: .*\[TP_SESSION_GONE\]$/m);
       assert.deepEqual(await project.running(), ['']);
     });
   });
