@@ -126,6 +126,7 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     await fault.inject({ tp, relay, network: laptop, proxyPod, connectedAgain });
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
     const [seen, became] = await Promise.all([load.stop(), stream.end()]);
+    const cluster = await proxyStory(tp.session);
     if (fault.session === 'goes on') await tp.end('SIGINT');
     else await Promise.race([tp.exited, tp.end('SIGKILL')]);
     await new Tp(['leave', '--all']).exited;
@@ -136,7 +137,7 @@ export async function experiment(fault: Fault): Promise<Outcome> {
       stream: became,
       healthyAfter: healthyAfter(seen, at),
       left: await differences(before, fault.changes),
-      said: tp.stderr,
+      said: `${tp.stderr}\n${cluster}`,
     };
   } finally {
     await tp.end('SIGKILL').catch(() => {});
@@ -145,6 +146,24 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     await new Tp(['leave', '--all']).exited;
     await docker('rm', '-f', NAME).catch(() => {});
   }
+}
+
+/** What the cluster knows of the session's pods, and the last words of a proxy that ended in one: for a fault that is not borne. */
+async function proxyStory(session: string): Promise<string> {
+  const { items } = await kubectlJson<{
+    items: { metadata: { name: string }; status: { containerStatuses?: Record<string, unknown>[] } }[];
+  }>('get', 'pods', '-l', `tp/session=${session}`);
+  const ended = await Promise.all(
+    items.flatMap(({ metadata: { name }, status: { containerStatuses = [] } }) =>
+      containerStatuses
+        .filter(({ restartCount }) => restartCount !== 0)
+        .map(async ({ name: container, restartCount, lastState }) => {
+          const log = await kubectl('logs', '--previous', name, '-c', String(container)).catch(String);
+          return `${name} ${container}: ${restartCount} restarts, ${JSON.stringify(lastState)}\n${log}`;
+        }),
+    ),
+  );
+  return ended.join('\n');
 }
 
 /** How long the load goes on after the fault (ms): nodes hear of endpoints within about a second. */
