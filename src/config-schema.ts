@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { DOCKER_RUN_FLAGS } from './flags.ts';
+import { DOCKER_RUN_FLAGS, MAX_WAIT_READY_S } from './flags.ts';
 
 /** The schema of tp.yaml, made from the declaration of the flags. JSON Schema, draft 2020-12. */
 
@@ -11,8 +11,10 @@ export const DOCKER_FLAGS_KEY = 'docker-flags';
 
 interface Property {
   description: string;
-  type: 'boolean' | 'string' | 'array';
+  type: 'boolean' | 'string' | 'number' | 'array';
   items?: { type: 'string' };
+  minimum?: number;
+  maximum?: number;
 }
 
 /** The key of a flag in tp.yaml: its long name; a flag that says no is the other's `false`. */
@@ -21,6 +23,8 @@ export const keyOf = (option: Option): string => (option.long ?? '').replace(/^-
 function propertyOf(option: Option): Property {
   const { description } = option;
   if (Array.isArray(option.defaultValue)) return { description, type: 'array', items: { type: 'string' } };
+  if (typeof option.defaultValue === 'number')
+    return { description, type: 'number', minimum: 0, maximum: MAX_WAIT_READY_S };
   return { description, type: option.required ? 'string' : 'boolean' };
 }
 

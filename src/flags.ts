@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** Which cluster and namespace, as kubectl is told. */
 export interface ClusterFlags {
@@ -15,6 +15,8 @@ export interface DockerRunFlags extends ClusterFlags {
   evict: boolean;
   service: string[];
   fallback: boolean;
+  /** Seconds. */
+  waitReady: number;
   skipInit: boolean;
   withoutContainer: string[];
   dropLabel: string[];
@@ -29,6 +31,18 @@ export interface DockerRunFlags extends ClusterFlags {
   build?: string;
   dryRun: boolean;
   output?: 'yaml';
+}
+
+/** A connection waits this long (s) for a process that has listened before: slow ones need it to start. */
+const WAIT_READY_S = 15;
+
+/** A caller that waits longer than this (s) has long given up. */
+export const MAX_WAIT_READY_S = 3_600;
+
+function seconds(value: string): number {
+  const number = Number(value);
+  if (/^\d+(\.\d+)?$/.test(value) && number <= MAX_WAIT_READY_S) return number;
+  throw new InvalidArgumentError(`It is a number of seconds, at most ${MAX_WAIT_READY_S}.`);
 }
 
 const several = (value: string, before: string[]): string[] => [...before, value];
@@ -51,6 +65,9 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--evict', 'take Services that another session holds; that session ends').default(false),
   list('--service <name>', 'take this Service over too, although it is not by default (repeatable)'),
   new Option('--no-fallback', 'do not forward to the original pods when nobody answers here'),
+  new Option('--wait-ready <seconds>', 'how long callers wait for a process that restarts')
+    .argParser(seconds)
+    .default(WAIT_READY_S),
   new Option('--skip-init', "leave out the pod's init containers, such as migrations").default(false),
   list(
     '--without-container <name>',

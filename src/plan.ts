@@ -50,9 +50,6 @@ export interface PlanInput {
   owner: Owner;
 }
 
-/** A connection waits this long (ms) for a process that has listened before and restarts. */
-const WAIT_READY_MS = 15_000;
-
 /** The proxy's own two ports are the first two of this range that the pod does not use. */
 const OWN_PORTS_FROM = 47_470;
 
@@ -77,7 +74,7 @@ export function planSession(input: PlanInput): SessionPlan {
     healthPort,
     ports: ports.map(({ pod }) => pod),
     ...(fallback ? { fallback: { service: name, namespace } } : {}),
-    waitReadyMs: WAIT_READY_MS,
+    waitReadyMs: Math.round(flags.waitReady * 1000),
     environment: environmentOrder(stand.container),
   };
   const workload = target && `${target.workload.kind}/${target.workload.name}`;

@@ -51,6 +51,10 @@ describe('tp.yaml', () => {
     assert.equal((await flagsOf('workload: false')).own.workload, false);
   });
 
+  it('has times as numbers of seconds', async () => {
+    assert.equal((await flagsOf('wait-ready: 2.5')).own.waitReady, 2.5);
+  });
+
   it("has words of docker run's command line", async () => {
     assert.deepEqual((await flagsOf('docker-flags: [-v, ".:/app"]')).docker, ['-v', '.:/app']);
   });
@@ -75,6 +79,8 @@ describe('tp.yaml', () => {
     ['context: a\nnamspace: x', /line 2: there is no key "namspace"/, /^namespace: …/],
     ['namespace: [a]', /line 1: namespace must be string/, /docs\/configuration\.md/],
     ['\n\nskip-init: "yes"', /line 3: skip-init must be boolean/, /docs/],
+    ['wait-ready: -1', /line 1: wait-ready must be >= 0/, /docs/],
+    ['wait-ready: 15s', /line 1: wait-ready must be number/, /docs/],
     ['port: 80', /port must be array/, /docs/],
     ['port: [80]', /port\.0 must be string/, /docs/],
     ['- a list', /must be object/, /docs/],

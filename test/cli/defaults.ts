@@ -6,6 +6,7 @@ export const DEFAULTS: DockerRunFlags = {
   evict: false,
   service: [],
   fallback: true,
+  waitReady: 15,
   skipInit: false,
   withoutContainer: [],
   dropLabel: [],

@@ -31,6 +31,14 @@ describe('tp’s own flags', () => {
     assert.equal(parsed('--output', 'yaml').output, 'yaml');
   });
 
+  it('take seconds as a number', () => {
+    assert.equal(parsed('--wait-ready', '0').waitReady, 0);
+    assert.equal(parsed('--wait-ready=2.5').waitReady, 2.5);
+    for (const wrong of ['-1', '', 'soon', '1e3', '3601', 'Infinity']) {
+      assert.throws(() => parsed(`--wait-ready=${wrong}`), /a number of seconds, at most 3600/, wrong);
+    }
+  });
+
   it('are known to the splitter, each with whether it takes a value', () => {
     const names = flagNames(DOCKER_RUN_FLAGS);
     for (const [name, takesValue] of names) {

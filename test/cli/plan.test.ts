@@ -85,6 +85,8 @@ describe('the plan of a session', () => {
     assert.match(config.tokenSha256, /^[0-9a-f]{64}$/);
     assert.equal(config.tunnelPort, tunnelPort);
     assert.deepEqual(config.ports, [8080]);
+    assert.equal(config.waitReadyMs, 15_000);
+    assert.equal(configOf(plan({ flags: { waitReady: 2.5 } })).waitReadyMs, 2_500);
     assert.deepEqual(config.fallback, { service: 'tp-servicename-a1b2c3d4e5', namespace: 'shop' });
     assert.deepEqual(config.environment, [{ name: 'A', expand: true }]);
     assert.ok((objects.configMap.data?.['proxy.mjs'] ?? '').length > 10_000);

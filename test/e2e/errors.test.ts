@@ -154,6 +154,11 @@ const CASES: Case[] = [
     says: [/'--output <format>' argument 'xml' is invalid\. Allowed choices are yaml\. \[TP_NO_SUCH_FLAG\]/],
   },
   {
+    what: 'a time that is none',
+    args: ['--wait-ready', '15s', IMAGE],
+    says: [/'--wait-ready <seconds>' argument '15s' is invalid\. It is a number of seconds.*TP_NO_SUCH_FLAG/],
+  },
+  {
     what: 'a flag of Telepresence 1',
     args: ['--swap-deployment', 'servicename', IMAGE],
     says: [/--swap-deployment is a flag of Telepresence \[TP_FOREIGN_FLAG\]/, /--workload deployment\/NAME/],
