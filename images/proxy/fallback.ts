@@ -7,7 +7,7 @@ import { plainAddress } from '../address.ts';
 const STAGGER_MS = 250;
 
 /** The whole search for an original pod (ms): a rollout replaces the last one within this. */
-const SEARCH_LIMIT_MS = 10_000;
+export const SEARCH_LIMIT_MS = 10_000;
 
 /**
  * One round over the pods (ms): longer than a lost SYN's first retransmission. Then their name is asked for again, for
@@ -31,6 +31,7 @@ export class Fallback {
   readonly #options: FallbackOptions;
   readonly #resolver = new Resolver({ timeout: 1_000, tries: 2 });
   #lastFound: string[] = [];
+  #looking: Promise<string[]> | undefined;
 
   constructor(options: FallbackOptions) {
     this.#options = options;
@@ -71,9 +72,16 @@ export class Fallback {
 
   /**
    * The pods' addresses; those of the last time where their name is gone. It goes with the session, and for a moment after
-   * that there are nodes which still send to us.
+   * that there are nodes which still send to us. Asked once for all that wait: a thousand callers are not to flood the DNS.
    */
-  async #lookUp(): Promise<string[]> {
+  #lookUp(): Promise<string[]> {
+    this.#looking ??= this.#ask().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #ask(): Promise<string[]> {
     try {
       this.#lastFound = await this.#resolve();
     } catch (error) {

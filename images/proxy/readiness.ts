@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { Fallback } from './fallback.ts';
+import { type Fallback, SEARCH_LIMIT_MS } from './fallback.ts';
 import type { Listeners } from './listeners.ts';
 
 /** A dial of the original pods counts for this long (ms), so that probing costs little. */
@@ -7,7 +7,8 @@ const FRESH_MS = 5_000;
 const DIAL_LIMIT_MS = 1_000;
 
 /**
- * Honest readiness: 200 while a connection would be answered, by the laptop or by an original pod; else 503.
+ * Honest readiness: 200 while a connection would be answered, by the laptop or by an original pod, or wait for one that
+ * is about to take over from the laptop; else 503.
  * Without any port there is nothing to answer for, and the pod is ready at once. Not listening yet.
  */
 export function readinessServer(
@@ -16,8 +17,10 @@ export function readinessServer(
   fallback: Fallback | undefined,
 ): Server {
   let reachedAt = Number.NEGATIVE_INFINITY;
+  let servedAt = Number.NEGATIVE_INFINITY;
   const [port] = ports;
   const serves = async (): Promise<boolean> => {
+    if (listeners.any) servedAt = performance.now();
     if (port === undefined || listeners.any) return true;
     if (performance.now() - reachedAt < FRESH_MS) return true;
     if (!fallback) return false;
@@ -29,7 +32,8 @@ export function readinessServer(
       reachedAt = performance.now();
       return true;
     } catch {
-      return false; // that nobody can be reached is the answer
+      // Nobody can be reached; but for a while a connection looks for one that comes, as after `--replace`.
+      return performance.now() - servedAt < SEARCH_LIMIT_MS;
     }
   };
   return createServer((_request, response) => {

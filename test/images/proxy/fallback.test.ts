@@ -55,6 +55,22 @@ describe('the way to the original pods', () => {
     assert.equal(await dialled(fallback(['127.0.0.2']), port), '127.0.0.2');
   });
 
+  it('is asked for once by all that wait, and again by those who come later', async () => {
+    const { port } = await pods('127.0.0.2');
+    let asked = 0;
+    const { promise, resolve } = Promise.withResolvers<string[]>();
+    const way = fallback(() => {
+      asked++;
+      return promise;
+    });
+    const waiting = Array.from({ length: 100 }, () => dialled(way, port));
+    resolve(['127.0.0.2']);
+    assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['127.0.0.2']));
+    assert.equal(asked, 1);
+    await dialled(way, port);
+    assert.equal(asked, 2);
+  });
+
   it('leads to the pods that were known last when their name is gone', async () => {
     const { port } = await pods('127.0.0.2');
     let gone = false;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it, mock } from 'node:test';
-import { Fallback } from '../../../images/proxy/fallback.ts';
+import { Fallback, SEARCH_LIMIT_MS } from '../../../images/proxy/fallback.ts';
 import { Listeners } from '../../../images/proxy/listeners.ts';
 import { readinessServer } from '../../../images/proxy/readiness.ts';
 import { closeAll, closedPort, listen, quiet, serve, until } from '../sockets.ts';
@@ -79,6 +79,21 @@ describe('readiness', () => {
     assert.equal(await (await readiness([port], new Listeners(100), fallback()))(), 200);
     const closed = await closedPort();
     assert.equal(await (await readiness([closed, port], new Listeners(100), fallback()))(), 200);
+  });
+
+  it('lasts for a while after the process has gone, as callers wait for an original pod for so long', async () => {
+    let now = 1_000;
+    mock.method(performance, 'now', () => now);
+    const listeners = new Listeners(100);
+    const agent = await Agent.connect(listeners);
+    const status = await readiness([await closedPort()], listeners, fallback());
+    await agent.say(8080);
+    assert.equal(await status(), 200);
+    await agent.say();
+    now += SEARCH_LIMIT_MS - 1;
+    assert.equal(await status(), 200);
+    now += 1;
+    assert.equal(await status(), 503);
   });
 
   it('asks the original pods no more often than needed, and again after a while', async () => {
