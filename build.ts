@@ -122,7 +122,7 @@ ${COMMONJS}`,
   }),
   build({
     ...common,
-    entryPoints: { proxy: 'images/proxy/main.ts' },
+    entryPoints: { proxy: 'images/proxy/main.ts', guardian: 'images/guardian/main.ts' },
     outdir: 'dist',
     format: 'esm',
     outExtension: { '.js': '.mjs' },

@@ -128,9 +128,9 @@ export async function composeUp(words: string[], _flags: unknown, command: Comma
   process.exitCode = await run(before, own, behind, progress, interrupts);
 }
 
-export async function rbac(): Promise<void> {
-  const { roleManifest } = await import('./cluster/role.ts');
-  process.stdout.write(roleManifest());
+export async function rbac({ replace }: { replace?: boolean }): Promise<void> {
+  const { REPLACE_RIGHTS, RIGHTS, roleManifest } = await import('./cluster/role.ts');
+  process.stdout.write(roleManifest(replace ? [...RIGHTS, ...REPLACE_RIGHTS] : RIGHTS));
 }
 
 export async function completion(shell: string): Promise<void> {

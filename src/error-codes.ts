@@ -205,6 +205,14 @@ const GROUPS = {
       means: "`tp leave` would end another user's or another machine's session that may still run",
       fix: 'ask that user to end it, or `tp leave SESSION --yes`',
     },
+    TP_REPLACED: {
+      means: 'another session has scaled this workload to zero with `--replace`',
+      fix: 'the line names it: `tp leave SESSION`, or ask its user',
+    },
+    TP_REPLACE_NONE: {
+      means: '`--replace` without a workload',
+      fix: '`--workload deployment/NAME`',
+    },
     TP_HELD: {
       means: 'another session holds the Service',
       fix: '`--evict` takes it over, `--no-inbound` goes beside; see [status.md](status.md)',
@@ -250,6 +258,19 @@ const GROUPS = {
     TP_NO_FALLBACK: {
       means: 'the proxy cannot reach any original pod: none is ready, or a NetworkPolicy forbids it',
       fix: '`--no-fallback` to go on: then nobody answers when the laptop does not',
+    },
+    TP_NO_GUARDIAN: {
+      means: 'the guardian of `--replace` cannot reach the API server or may not scale; nothing was scaled',
+      fix: 'its log is shown: a NetworkPolicy may forbid pods to reach the API server',
+    },
+    TP_SCALED: {
+      means: 'somebody scaled the workload in the moment in which `--replace` did',
+      fix: 'try again',
+    },
+    TP_LEASE_LOST: {
+      means:
+        'the laptop was away for longer than the lease of `--replace`: the originals are back, so the session ends',
+      fix: 'start it again',
     },
     TP_QUOTA: {
       means: 'a ResourceQuota has no room for the pod',

@@ -13,6 +13,7 @@ export interface DockerRunFlags extends ClusterFlags {
   container?: string;
   inbound: boolean;
   evict: boolean;
+  replace: boolean;
   service: string[];
   fallback: boolean;
   /** Seconds. */
@@ -63,6 +64,9 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--container <name>', "which of the pod's containers"),
   new Option('--no-inbound', 'take no traffic: environment, DNS and outbound only'),
   new Option('--evict', 'take Services that another session holds; that session ends').default(false),
+  new Option('--replace', 'scale the original pods to zero meanwhile: for consumers and singletons').default(
+    false,
+  ),
   list('--service <name>', 'take this Service over too, although it is not by default (repeatable)'),
   new Option('--no-fallback', 'do not forward to the original pods when nobody answers here'),
   new Option('--wait-ready <seconds>', 'how long callers wait for a process that restarts')

@@ -39,7 +39,6 @@ export const FOREIGN_FLAGS: ReadonlyMap<string, Foreign> = new Map([
   ['--env-json', telepresence(`${NOTHING}the container has the pod's environment`)],
   ['--env-syntax', telepresence(`${NOTHING}the container has the pod's environment`)],
   ['--local-only', telepresence('--no-inbound')],
-  ['--replace', telepresence(`${NOTHING}the Service leads here while the original pods stand by`)],
   ['--manager-namespace', telepresence(`${NOTHING}nothing is installed in the cluster`)],
   ['--mapped-namespaces', telepresence('--namespace NAME')],
   ['--target', mirrord('--workload deployment/NAME, or nothing: it is found by the image')],

@@ -18,6 +18,9 @@ export const HELD = 'tp/held';
 /** Which Service a session's objects stand for, for lists. */
 export const WORKLOAD = 'tp/workload';
 
+/** Marks the guardian's objects with the session whose lease it watches: apart from SESSION, by which Services find the proxy. */
+export const GUARDED = 'tp/guarded';
+
 /** A session's id: a DNS label that is short enough to stand in names. */
 export const newSessionId = (): string => randomBytes(5).toString('hex');
 

@@ -1,5 +1,6 @@
 import { type Cluster, connectCluster } from './cluster/client.ts';
 import { deleteObjects, endSession, giveBackServices, listSessions } from './cluster/objects.ts';
+import { undoReplacement } from './cluster/replacement.ts';
 import type { Docker } from './docker/connect.ts';
 import { removeLinkDirectory } from './docker/link-directory.ts';
 import { removeSession, sessionContainers } from './docker/session-containers.ts';
@@ -69,6 +70,7 @@ export async function leaveSession(
   const here = place.context === cluster.context && place.namespace === cluster.namespace;
   const there = here ? cluster : connectCluster({ ...cluster.options, ...place });
   await endSession(there, session);
+  await undoReplacement(there, session);
   await giveBackServices(there, session);
   await Promise.all([docker && removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);

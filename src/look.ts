@@ -3,6 +3,8 @@ import type { Cluster } from './cluster/client.ts';
 import { type Holder, holdersOf } from './cluster/holders.ts';
 import { findLocalRegistry } from './cluster/local-registry.ts';
 import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
+import { refuseReplaced } from './cluster/replacement.ts';
+import { REPLACE_RIGHTS, RIGHTS } from './cluster/role.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
 import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
 import type { Docker } from './docker/connect.ts';
@@ -50,7 +52,7 @@ type ClusterFindings = Omit<Findings, 'draft' | 'pushed'>;
 
 async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise<ClusterFindings> {
   const { image, own } = request;
-  const rights = checkRights(cluster);
+  const rights = checkRights(cluster, own.replace ? [...RIGHTS, ...REPLACE_RIGHTS] : RIGHTS);
   rights.catch(() => {}); // awaited below; a missing workload is the better error
   if (own.workload === false) {
     await rights;
@@ -64,5 +66,6 @@ async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise
     holdersOf(cluster, services),
     rights,
   ]);
+  if (own.replace) await refuseReplaced(cluster, target.workload);
   return { target, services, holders, ...preflight };
 }

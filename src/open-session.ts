@@ -1,4 +1,5 @@
 import { startProxy } from './cluster/proxy.ts';
+import { Replacement } from './cluster/replacement.ts';
 import { ServiceGuard } from './cluster/service-guard.ts';
 import { type Network, startNetwork } from './docker/network.ts';
 import type { ProjectNames } from './docker/project-names.ts';
@@ -88,7 +89,23 @@ export async function openSession(
   cleanup.defer(() => links.stop());
   cleanup.defer(serveStatus(session, reporterOf(prepared, network, links)));
   await progress.step('link', () => links.begin(signal));
-  if (plan.fallback) await proxy.checkFallback(plan);
+  if (plan.fallback) await proxy.checkFallback();
+  let giveBack = async () => {};
+  if (plan.replaced) {
+    const replacement = new Replacement(cluster, plan.replaced, (error) => reporter.failed(error));
+    // After the user's process has ended, for it may be one that must not run twice; callers wait meanwhile.
+    cleanup.defer(async () => {
+      await proxy.setPhase('ended').catch(() => {}); // a pod that is gone has nobody waiting
+      await progress.step('scaling the originals back', async (step) => {
+        const missing = await replacement.restore(step, interrupts.hurrySignal);
+        if (missing > 0) progress.warn(`${missing} of the original pods are not ready yet`);
+        else if (plan.fallback) await proxy.findsOriginals().catch(() => {}); // nor has a pod that is gone
+      });
+      await giveBack();
+      await replacement.remove();
+    });
+    await progress.step(`scaling ${plan.workload} to zero`, (step) => replacement.begin(step, signal));
+  }
   return {
     network,
     view,
@@ -114,10 +131,12 @@ export async function openSession(
         warn: (line) => progress.warn(line),
         onFailed: (error) => reporter.failed(error),
       });
-      cleanup.defer(async () => {
+      giveBack = async () => {
         await Promise.all([guard.stop(), takeover.stop()]);
         if (takeover.begun) await progress.step('giving the Services back', () => proxy.giveBack());
-      });
+      };
+      // First of all, unless the originals have to be there first.
+      if (!plan.replaced) cleanup.defer(giveBack);
       reporter.follow(network, takeover);
       guard.begin();
     },

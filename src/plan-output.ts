@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { GUARDIAN_ASSET } from './assets.ts';
+import { guardianObjects, leaseOf, type Replaced, toZero } from './cluster/guardian-objects.ts';
 import { evictPatch, takePatch } from './cluster/takeover.ts';
 import type { SessionPlan } from './plan.ts';
 
@@ -8,6 +11,9 @@ export function describePlan(plan: SessionPlan, place: { context: string; namesp
   lines.push(
     plan.workload ? `${plan.image} stands in for ${plan.workload}` : `${plan.image} runs in a pod of its own`,
   );
+  const { replaced } = plan;
+  if (replaced)
+    lines.push(`${plan.workload} is scaled from ${replaced.replicas} to 0 until the session ends`);
   for (const { pod, process } of plan.ports) {
     lines.push(`port ${pod} of the pod is answered by port ${process} of the process`);
   }
@@ -32,8 +38,16 @@ export function planAsYaml(plan: SessionPlan): string {
       ? { merge: takePatch(plan.session) }
       : { json: evictPatch(heldBy, plan.session) }),
   }));
-  return [configMap, shadow, deployment, ...patches]
+  return [configMap, shadow, deployment, ...replacement(plan.replaced), ...patches]
     .filter((each) => each !== undefined)
     .map((each) => stringify(each, { lineWidth: 0 }))
     .join('---\n');
+}
+
+/** What `--replace` adds. The guardian's program is its own ConfigMap's, as the proxy's is. */
+function replacement(replaced: Replaced | undefined): object[] {
+  if (!replaced) return [];
+  const objects = guardianObjects(replaced, readFileSync(GUARDIAN_ASSET, 'utf8'), undefined);
+  const scale = { patch: `${replaced.kind}/${replaced.workload}/scale`, json: toZero(replaced) };
+  return [leaseOf(replaced), ...Object.values(objects), scale];
 }

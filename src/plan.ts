@@ -4,6 +4,7 @@ import { PROXY_BUNDLE, PROXY_CONFIG, type ProxyConfig } from '../images/proxy/co
 import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
 import { cloneDeployment, emptiedVolumes } from './cluster/clone.ts';
 import { environmentOrder } from './cluster/clone-environment.ts';
+import type { Replaced } from './cluster/guardian-objects.ts';
 import type { Holder } from './cluster/holders.ts';
 import type { SessionObjects } from './cluster/objects.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
@@ -26,6 +27,8 @@ export interface SessionPlan {
   /** Whether Services that another session holds are taken all the same. */
   evict: boolean;
   fallback: boolean;
+  /** The workload that is scaled to zero meanwhile. */
+  replaced: Replaced | undefined;
   tunnelPort: number;
   objects: SessionObjects;
   /** What is worth knowing of the clone, a line each. */
@@ -107,6 +110,7 @@ export function planSession(input: PlanInput): SessionPlan {
     fallback,
     tunnelPort,
     notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
+    replaced: replacedBy(input, `${name}-guardian`, annotations),
     objects: {
       deployment,
       configMap: {
@@ -125,6 +129,24 @@ export function planSession(input: PlanInput): SessionPlan {
         : undefined,
     },
   };
+}
+
+/** What --replace scales to zero; nothing where nothing runs. */
+function replacedBy(
+  { session, flags, target, limited, pushed }: PlanInput,
+  name: string,
+  annotations: Record<string, string>,
+): Replaced | undefined {
+  if (!flags.replace) return undefined;
+  if (!target) {
+    throw new TpError('TP_REPLACE_NONE', '--replace with --no-workload: there is nothing to replace', {
+      hint: '--workload deployment/NAME',
+    });
+  }
+  const { kind, name: workload, replicas } = target.workload;
+  if (replicas === 0) return undefined;
+  const image = pushed?.pulled ?? flags.proxyImage ?? NODE_IMAGE;
+  return { session, name, kind, workload, replicas, image, limited, annotations };
 }
 
 /** What a Service selects to find the workload's pods: expressions are beyond it, their labels are not. */
@@ -234,7 +256,9 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
     .filter((each) => each.name !== target.container.name && kept(each))
     .map(({ name }) => name);
   const emptied = emptiedVolumes(target);
+  const idle = flags.replace && target.workload.replicas === 0;
   return [
+    ...(idle ? [`${target.workload.name} has no replicas: there is nothing to scale`] : []),
     ...run.map(
       ({ name }) => `init container ${name} runs again in the proxy's pod; --skip-init leaves it out`,
     ),

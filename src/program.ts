@@ -61,6 +61,7 @@ export function mainCommand(): Command {
   program
     .command('rbac')
     .description('print the Role that a session needs in its namespace, for kubectl apply')
+    .option('--replace', 'with what a session with --replace needs besides')
     .action(actions.rbac);
   program
     .command('completion')

@@ -3,9 +3,11 @@ import {
   AppsV1Api,
   AuthorizationV1Api,
   AutoscalingV2Api,
+  CoordinationV1Api,
   CoreV1Api,
   DiscoveryV1Api,
   PolicyV1Api,
+  RbacAuthorizationV1Api,
 } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { ApiClient } from './api-client.ts';
@@ -28,6 +30,8 @@ export interface Cluster {
   discovery: DiscoveryV1Api;
   autoscaling: AutoscalingV2Api;
   authorization: AuthorizationV1Api;
+  coordination: CoordinationV1Api;
+  rbac: RbacAuthorizationV1Api;
 }
 
 export interface ClusterOptions {
@@ -66,6 +70,8 @@ export function clusterOf(access: Access, options: ClusterOptions): Cluster {
     discovery: new DiscoveryV1Api(configuration),
     autoscaling: new AutoscalingV2Api(configuration),
     authorization: new AuthorizationV1Api(configuration),
+    coordination: new CoordinationV1Api(configuration),
+    rbac: new RbacAuthorizationV1Api(configuration),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { TpError } from '../errors.ts';
+import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
-import type { Phase, ProxyEvent } from '../tunnel/control.ts';
+import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
 import type { Cluster } from './client.ts';
 import { waitForEndpoint } from './endpoint.ts';
 import { giveBackServices } from './objects.ts';
@@ -19,6 +20,9 @@ export interface PodSideOptions {
 /** How long the proxy may take to listen after its container has started, in tries and ms between them. */
 const CONNECT_TRIES = 50;
 const CONNECT_PAUSE_MS = 100;
+
+/** How long (ms) a caller waits for an original pod: as the proxy's own search. */
+const FOUND_LIMIT_MS = 10_000;
 
 /** What happens to the connection to the proxy, and in the pod. */
 export interface ProxyWatcher {
@@ -153,10 +157,27 @@ export class PodSide {
     }
   }
 
+  /**
+   * Waits, for so long as callers do, until the proxy has found original pods that have just come: the cluster's DNS may
+   * keep for a while that there are none.
+   */
+  async findsOriginals(): Promise<void> {
+    const end = performance.now() + FOUND_LIMIT_MS;
+    while (performance.now() < end) {
+      const results = await this.#dialOriginals();
+      if (results.some(({ failure }) => failure === undefined)) return;
+    }
+  }
+
+  async #dialOriginals(): Promise<ProbeResult> {
+    const { plan } = this.#options;
+    const ports = plan.services.flatMap((service) => service.ports.map(({ pod }) => pod));
+    return await this.control.probe([...new Set(ports)]);
+  }
+
   /** Dials the original pods once, before any Service depends on it. Throws TpError when none can be reached. */
-  async checkFallback(plan: SessionPlan): Promise<void> {
-    const ports = plan.services.flatMap(({ ports }) => ports.map(({ pod }) => pod));
-    const results = await this.control.probe([...new Set(ports)]);
+  async checkFallback(): Promise<void> {
+    const results = await this.#dialOriginals();
     const failed = results.filter(({ failure }) => failure !== undefined);
     if (failed.length === 0 || failed.length < results.length) return;
     const why = failed.map(({ port, failure }) => `port ${port}: ${failure}`).join('; ');
@@ -175,7 +196,14 @@ export class PodSide {
     const { cluster, plan, signal } = this.#options;
     const { session, container, objects } = plan;
     const progress = { waitingFor: () => {} };
-    const { name } = await waitForProxyPod({ cluster, session, container, until: 'ready', progress, signal });
+    const { name } = await waitForProxyPod({
+      cluster,
+      labelSelector: `${SESSION}=${session}`,
+      container,
+      until: 'ready',
+      progress,
+      signal,
+    });
     const shadow = objects.shadow?.metadata?.name;
     if (shadow !== undefined) await waitForEndpoint(cluster, shadow, name, signal);
   }

@@ -1,6 +1,6 @@
 import { TpError } from '../errors.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
-import { grantCommands, RIGHTS } from './role.ts';
+import { grantCommands, type RIGHTS } from './role.ts';
 import type { ServiceView } from './services.ts';
 import type { Target } from './workload.ts';
 
@@ -8,14 +8,14 @@ import type { Target } from './workload.ts';
  * Asks the cluster for each right before anything is changed: for all of them at once, and for those that the list
  * does not show one by one, as lists may be incomplete. Throws TpError that names what is missing.
  */
-export async function checkRights(cluster: Cluster): Promise<void> {
+export async function checkRights(cluster: Cluster, rights: typeof RIGHTS): Promise<void> {
   const { authorization, namespace } = cluster;
   const body = { spec: { namespace } };
   const review = await ask('checking rights', authorization.createSelfSubjectRulesReview({ body }));
   const rules = review.status?.resourceRules ?? [];
   const covers = (list: readonly string[] | undefined, name: string) =>
     list?.some((each) => each === '*' || each === name);
-  const unseen = rightsOf(RIGHTS).filter(
+  const unseen = rightsOf(rights).filter(
     ({ group, resource, verb }) =>
       !rules.some(
         (rule) =>
@@ -28,7 +28,7 @@ export async function checkRights(cluster: Cluster): Promise<void> {
   const list = await missingRights(cluster, unseen);
   if (list.length === 0) return;
   throw new TpError('TP_FORBIDDEN', `this login may not: ${list.join(', ')} (namespace ${namespace})`, {
-    hint: grantCommands(namespace),
+    hint: grantCommands(namespace, rights),
   });
 }
 

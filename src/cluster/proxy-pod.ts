@@ -41,10 +41,11 @@ const PENDING_LIMIT_MS = 120_000;
 
 export interface PodWait {
   cluster: Cluster;
-  session: string;
-  /** Which container runs the proxy. */
+  /** Finds the pod, and the ReplicaSet that makes it. */
+  labelSelector: string;
+  /** Which of its containers is waited for. */
   container: string;
-  /** Whether it is enough that the proxy runs, or the pod is to say that it serves. */
+  /** Whether it is enough that the container runs, or the pod is to say that it serves. */
   until: 'running' | 'ready';
   progress: PodProgress;
   signal: AbortSignal;
@@ -56,10 +57,9 @@ export interface PodWait {
  * with the container's own log where it has one; rejects when `signal` aborts.
  */
 export async function waitForProxyPod(wait: PodWait): Promise<ProxyPod> {
-  const { cluster, session, progress, signal, pendingLimitMs = PENDING_LIMIT_MS } = wait;
+  const { cluster, labelSelector, progress, signal, pendingLimitMs = PENDING_LIMIT_MS } = wait;
   const { waitingFor, named } = progress;
   const { api, namespace } = cluster;
-  const labelSelector = `${SESSION}=${session}`;
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const ended = new AbortController();
   let timer: NodeJS.Timeout | undefined;

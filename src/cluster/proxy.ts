@@ -1,4 +1,5 @@
 import type { Interrupts } from '../interrupts.ts';
+import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { Progress } from '../progress.ts';
 import type { Cluster } from './client.ts';
@@ -41,7 +42,7 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
     const { session, container } = plan;
     const pod = await waitForProxyPod({
       cluster,
-      session,
+      labelSelector: `${SESSION}=${session}`,
       container,
       until: 'running',
       progress: { waitingFor, named: onNamed },

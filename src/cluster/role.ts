@@ -12,13 +12,23 @@ export const RIGHTS: readonly { group: string; resource: string; verbs: readonly
   { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
 ];
 
+/** What `--replace` needs besides: to scale, and to give the guardian a service account that may only do so, too. */
+export const REPLACE_RIGHTS: typeof RIGHTS = [
+  { group: 'apps', resource: 'deployments/scale', verbs: ['get', 'patch'] },
+  { group: 'apps', resource: 'statefulsets/scale', verbs: ['get', 'patch'] },
+  { group: 'coordination.k8s.io', resource: 'leases', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'serviceaccounts', verbs: ['create'] },
+  { group: 'rbac.authorization.k8s.io', resource: 'roles', verbs: ['create'] },
+  { group: 'rbac.authorization.k8s.io', resource: 'rolebindings', verbs: ['create'] },
+];
+
 /** The Role that grants them, as a manifest. */
-export const roleManifest = (): string =>
+export const roleManifest = (rights: typeof RIGHTS = RIGHTS): string =>
   stringify({
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
     metadata: { name: 'tp' },
-    rules: RIGHTS.map(({ group, resource, verbs }) => ({
+    rules: rights.map(({ group, resource, verbs }) => ({
       apiGroups: [group],
       resources: [resource],
       verbs: [...verbs],
@@ -26,5 +36,5 @@ export const roleManifest = (): string =>
   });
 
 /** Commands that grant them, to paste for someone who may. */
-export const grantCommands = (namespace: string): string =>
-  `whoever may grant it:\nkubectl -n ${namespace} apply -f - <<'END'\n${roleManifest()}END\nkubectl -n ${namespace} create rolebinding tp --role tp --user NAME`;
+export const grantCommands = (namespace: string, rights: typeof RIGHTS = RIGHTS): string =>
+  `whoever may grant it:\nkubectl -n ${namespace} apply -f - <<'END'\n${roleManifest(rights)}END\nkubectl -n ${namespace} create rolebinding tp --role tp --user NAME`;

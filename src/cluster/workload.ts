@@ -6,6 +6,7 @@ import type {
 } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { matchImages } from '../image-reference.ts';
+import { GUARDED, SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
 
 /** What runs the service in the cluster, of the kinds that tp stands in for. */
@@ -42,10 +43,13 @@ const KINDS: ReadonlyMap<string, Workload['kind']> = new Map([
   ['sts', 'statefulset'],
 ]);
 
+/** Deployments that are no session's proxy, and no guardian. */
+const OURS_LEFT_OUT = `!${SESSION},!${GUARDED}`;
+
 /** The workloads of the namespace, those of tp itself left out. Throws TpError. */
 export async function listWorkloads({ apps, namespace }: Cluster): Promise<Workload[]> {
   const [deployments, statefulSets] = await Promise.all([
-    ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: '!tp/session' })),
+    ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: OURS_LEFT_OUT })),
     ask('listing StatefulSets', apps.listNamespacedStatefulSet({ namespace })),
   ]);
   return [

@@ -4,6 +4,7 @@ import type { DockerRunFlags } from '../../src/flags.ts';
 export const DEFAULTS: DockerRunFlags = {
   inbound: true,
   evict: false,
+  replace: false,
   service: [],
   fallback: true,
   waitReady: 15,

@@ -281,6 +281,50 @@ describe('a session without inbound traffic', () => {
   });
 });
 
+describe('a session that replaces', () => {
+  it('scales what runs, and says so', () => {
+    const replacing = plan({ flags: { replace: true } });
+    const { kind, workload, replicas, name } = replacing.replaced ?? {};
+    assert.deepEqual([kind, workload, replicas], ['deployment', 'servicename', 2]);
+    assert.equal(name, 'tp-servicename-a1b2c3d4e5-guardian');
+    const place = { context: 'c', namespace: 'shop' };
+    assert.ok(
+      describePlan(replacing, place).includes(
+        'deployment/servicename is scaled from 2 to 0 until the session ends',
+      ),
+    );
+    const documents = parseAllDocuments(planAsYaml(replacing)).map(
+      (each) => each.toJS() as Record<string, unknown>,
+    );
+    const kinds = documents.flatMap(({ kind: each, patch }) => each ?? patch);
+    for (const each of ['Lease', 'ServiceAccount', 'Role', 'RoleBinding', 'deployment/servicename/scale']) {
+      assert.ok(kinds.includes(each), `${each} is not in ${kinds}`);
+    }
+    const role = documents.find((each) => each.kind === 'Role');
+    assert.deepEqual(role?.rules, [
+      {
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        resourceNames: [name],
+        verbs: ['get', 'patch'],
+      },
+      {
+        apiGroups: ['apps'],
+        resources: ['deployments/scale'],
+        resourceNames: [workload],
+        verbs: ['get', 'patch'],
+      },
+    ]);
+  });
+
+  it('scales nothing otherwise', () => assert.equal(plan().replaced, undefined));
+
+  it('is refused without a workload', () => {
+    const error = refused({ target: undefined, services: [], flags: { workload: false, replace: true } });
+    assert.equal(error.code, 'TP_REPLACE_NONE');
+  });
+});
+
 describe('a session without a fallback', () => {
   it('has no way to the original pods', () => {
     const { fallback, objects } = plan({ flags: { fallback: false } });

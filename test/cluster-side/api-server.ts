@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppsV1Api, CoreV1Api, DiscoveryV1Api } from '@kubernetes/client-node';
+import {
+  AppsV1Api,
+  CoordinationV1Api,
+  CoreV1Api,
+  DiscoveryV1Api,
+  RbacAuthorizationV1Api,
+} from '@kubernetes/client-node';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import type { Cluster } from '../../src/cluster/client.ts';
 import type { Login } from '../../src/cluster/login.ts';
@@ -45,7 +51,9 @@ export class ApiServer {
     const core = new CoreV1Api(api.configuration);
     const apps = new AppsV1Api(api.configuration);
     const discovery = new DiscoveryV1Api(api.configuration);
-    return { ...place, api, core, apps, discovery } as unknown as Cluster;
+    const coordination = new CoordinationV1Api(api.configuration);
+    const rbac = new RbacAuthorizationV1Api(api.configuration);
+    return { ...place, api, core, apps, discovery, coordination, rbac } as unknown as Cluster;
   }
 
   close(): void {

@@ -133,7 +133,7 @@ describe('the check of rights', () => {
     }));
   const missing = async (): Promise<string> => {
     try {
-      await checkRights(fake.cluster);
+      await checkRights(fake.cluster, RIGHTS);
       return '';
     } catch (error) {
       assert.ok(error instanceof TpError, String(error));

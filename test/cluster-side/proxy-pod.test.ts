@@ -38,7 +38,7 @@ function wait(what: 'running' | 'ready' = 'running', pendingLimitMs?: number) {
   };
   const pod = waitForProxyPod({
     cluster: api.cluster,
-    session: 'abc',
+    labelSelector: 'tp/session=abc',
     container: 'app',
     until: what,
     progress,

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { generated } from '../../docs/generated.ts';
 import { POD_ADDRESS_VARIABLE } from '../../images/proxy/config.ts';
-import { RIGHTS } from '../../src/cluster/role.ts';
+import { REPLACE_RIGHTS, RIGHTS } from '../../src/cluster/role.ts';
 import { ERROR_GROUPS } from '../../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../../src/flags.ts';
 import { anchors, codeBlocks, files, npmScripts, ROOT, read, relativeLinks } from './markdown.ts';
@@ -68,19 +68,17 @@ describe('the Role', () => {
     resources: string[];
     verbs: string[];
   }
-  const [block = ''] = codeBlocks(read('docs/rights.md'), 'yaml');
-  const roles = parseAllDocuments(block).map(
+  const blocks = codeBlocks(read('docs/rights.md'), 'yaml');
+  const roles = parseAllDocuments(blocks.join('---\n')).map(
     (document) => document.toJS() as { kind: string; metadata: { name: string }; rules: Rule[] },
   );
 
   it('has the rights that the preflight asks for, no more and no less', () => {
-    const expected = RIGHTS.map(({ group, resource, verbs }) => ({
-      apiGroups: [group],
-      resources: [resource],
-      verbs,
-    }));
-    assert.equal(roles[0]?.kind, 'Role');
-    assert.deepEqual(roles[0]?.rules, expected);
+    const rulesOf = (rights: typeof RIGHTS) =>
+      rights.map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs }));
+    assert.deepEqual([roles.length, roles[0]?.kind, roles[2]?.kind], [3, 'Role', 'Role']);
+    assert.deepEqual(roles[0]?.rules, rulesOf(RIGHTS));
+    assert.deepEqual(roles[2]?.rules, rulesOf(REPLACE_RIGHTS));
   });
 
   it('for the advice only reads, and only what is read where it may be', () => {

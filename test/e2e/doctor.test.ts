@@ -102,7 +102,7 @@ describe('tp doctor', () => {
   ]) {
     const words = `${right.verb} ${right.resource}`;
     test(`names the one verb that a login lacks: ${words}`, async () => {
-      const account = await Account.create('tp-e2e-doctor', right);
+      const account = await Account.create('tp-e2e-doctor', { without: right });
       try {
         const own = await kubeconfigFor('lacking', { token: await account.token() });
         const { code, of, all } = await doctor([], { env: { KUBECONFIG: own } });

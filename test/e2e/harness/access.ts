@@ -51,18 +51,27 @@ interface Rule {
 /** A service account of the test's own with the Roles of docs/rights.md, and nothing else. */
 export class Account {
   readonly #name: string;
+  readonly #roles: string[];
 
-  private constructor(name: string) {
+  private constructor(name: string, roles: string[]) {
     this.#name = name;
+    this.#roles = roles;
   }
 
-  /** `without` takes one verb on one resource out of the Roles. */
-  static async create(name: string, without?: { resource: string; verb: string }): Promise<Account> {
-    const [roles = ''] = codeBlocks(read('docs/rights.md'), 'yaml');
+  /** `without` takes one verb on one resource out of the Roles; `replace` adds the Role of --replace. */
+  static async create(
+    name: string,
+    { without, replace = false }: { without?: { resource: string; verb: string }; replace?: boolean } = {},
+  ): Promise<Account> {
+    const roles = codeBlocks(read('docs/rights.md'), 'yaml')
+      .slice(0, replace ? 2 : 1)
+      .join('---\n');
+    const names: string[] = [];
     const objects: Entry[] = [{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } }];
     const subjects = [{ kind: 'ServiceAccount', name, namespace: 'default' }];
     for (const [index, document] of parseAllDocuments(roles).entries()) {
       const metadata = { name: `${name}-${index}` };
+      names.push(metadata.name);
       const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', ...metadata };
       const binding = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata };
       const role = document.toJS() as Entry & { rules: Rule[] };
@@ -74,7 +83,7 @@ export class Account {
       objects.push({ ...role, rules, metadata }, { ...binding, roleRef, subjects });
     }
     await apply(objects.map((object) => stringify(object)).join('---\n'));
-    return new Account(name);
+    return new Account(name, names);
   }
 
   /** A new token, valid for an hour. */
@@ -83,9 +92,8 @@ export class Account {
   }
 
   async remove(): Promise<void> {
-    const names = [0, 1].map((index) => `${this.#name}-${index}`);
-    await kubectl('delete', 'rolebinding', ...names);
-    await kubectl('delete', 'role', ...names);
+    await kubectl('delete', 'rolebinding', ...this.#roles);
+    await kubectl('delete', 'role', ...this.#roles);
     await kubectl('delete', 'serviceaccount', this.#name);
   }
 }
