@@ -257,7 +257,7 @@ const GROUPS = {
     },
     TP_NO_FALLBACK: {
       means: 'the proxy cannot reach any original pod: none is ready, or a NetworkPolicy forbids it',
-      fix: '`--no-fallback` to go on: then nobody answers when the laptop does not',
+      fix: '[strict-namespaces.md](strict-namespaces.md) has a policy that allows it; `--no-fallback` to go on: then nobody answers when the laptop does not',
     },
     TP_NO_GUARDIAN: {
       means: 'the guardian of `--replace` cannot reach the API server or may not scale; nothing was scaled',

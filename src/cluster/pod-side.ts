@@ -182,7 +182,7 @@ export class PodSide {
     if (failed.length === 0 || failed.length < results.length) return;
     const why = failed.map(({ port, failure }) => `port ${port}: ${failure}`).join('; ');
     throw new TpError('TP_NO_FALLBACK', `the proxy cannot reach the original pods (${why})`, {
-      hint: 'a NetworkPolicy may forbid it, or no pod is ready\n--no-fallback to go on: nobody answers when this laptop does not',
+      hint: 'no pod is ready, or a NetworkPolicy forbids it: docs/strict-namespaces.md has one that allows it\n--no-fallback to go on: nobody answers when this laptop does not',
     });
   }
 
