@@ -1,6 +1,7 @@
 import { TpError } from '../errors.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
 import { grantCommands, type RIGHTS } from './role.ts';
+import { givenLimits } from './room.ts';
 import type { ServiceView } from './services.ts';
 import type { Target } from './workload.ts';
 
@@ -80,10 +81,11 @@ export async function adviseOn(
 ): Promise<Preflight> {
   const { namespace, policy, autoscaling, core } = cluster;
   const labels = target.workload.template.metadata?.labels ?? {};
-  const [budgets, scalers, quotas] = await Promise.all([
+  const [budgets, scalers, quotas, ranges] = await Promise.all([
     readable(policy.listNamespacedPodDisruptionBudget({ namespace })),
     readable(autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace })),
     readable(core.listNamespacedResourceQuota({ namespace })),
+    readable(core.listNamespacedLimitRange({ namespace })),
   ]);
   const lines: string[] = [];
   for (const { metadata, spec } of budgets) {
@@ -112,7 +114,11 @@ export async function adviseOn(
     }),
   ];
   const hard = new Set(quotas.flatMap(({ spec }) => Object.keys(spec?.hard ?? {})));
-  const limited = (['cpu', 'memory'] as const).filter((resource) => hard.has(`limits.${resource}`));
+  // Those that a LimitRange gives are within its maximum; ours might not be.
+  const given = givenLimits(ranges);
+  const limited = (['cpu', 'memory'] as const).filter(
+    (resource) => hard.has(`limits.${resource}`) && given[resource] === undefined,
+  );
   return { advice, limited };
 }
 

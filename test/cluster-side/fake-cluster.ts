@@ -93,10 +93,11 @@ export class FakeCluster {
   readonly replicaSets = new Store<V1ReplicaSet>(this, 'replicaset');
   readonly statefulSets = new Store<V1StatefulSet>(this, 'statefulset');
   /** Lists that only the preflight reads. */
-  readonly advice: Record<'budgets' | 'scalers' | 'quotas', unknown[] | Error> = {
+  readonly advice: Record<'budgets' | 'scalers' | 'quotas' | 'limitRanges', unknown[] | Error> = {
     budgets: [],
     scalers: [],
     quotas: [],
+    limitRanges: [],
   };
   /** What the reviews of access say. */
   readonly rights: { rules: unknown[]; allowed: (verb: string, resource: string) => boolean } = {
@@ -143,7 +144,7 @@ export class FakeCluster {
     });
   };
 
-  readonly #advised = async (kind: 'budgets' | 'scalers' | 'quotas') => {
+  readonly #advised = async (kind: 'budgets' | 'scalers' | 'quotas' | 'limitRanges') => {
     await this.request(`list ${kind}`);
     const items = this.advice[kind];
     if (items instanceof Error) throw items;
@@ -169,6 +170,7 @@ export class FakeCluster {
         return this.logs.get(name) ?? '';
       },
       listNamespacedResourceQuota: () => this.#advised('quotas'),
+      listNamespacedLimitRange: () => this.#advised('limitRanges'),
     },
     apps: {
       listNamespacedDeployment: this.deployments.list,

@@ -101,6 +101,16 @@ describe('advice on neighbours', () => {
     assert.match(lines[2] ?? '', /ResourceQuota quota.*\(pods, requests.cpu\)/);
   });
 
+  it('has the pod name the limits that a quota demands and no LimitRange gives', async () => {
+    const limited = async () => (await adviseOn(fake.cluster, target(), [SHOP], [])).limited;
+    fake.advice.quotas = [{ spec: { hard: { 'limits.cpu': '4', 'limits.memory': '4Gi' } } }];
+    assert.deepEqual(await limited(), ['cpu', 'memory']);
+    fake.advice.limitRanges = [{ spec: { limits: [{ type: 'Container', max: { cpu: '500m' } }] } }];
+    assert.deepEqual(await limited(), ['memory']);
+    fake.advice.limitRanges = refusal(403, 'forbidden');
+    assert.deepEqual(await limited(), ['cpu', 'memory']);
+  });
+
   it('names the Services that are left alone, and the flag that takes them', async () => {
     const headless = { ...SHOP, name: 'db', notByDefault: 'it is headless: its names would change' };
     assert.deepEqual(await advice([SHOP, headless]), [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { V1LimitRangeItem } from '@kubernetes/client-node';
 import { amountOf } from '../../src/cluster/quantity.ts';
-import { refusals, shortages } from '../../src/cluster/room.ts';
+import { givenLimits, refusals, shortages } from '../../src/cluster/room.ts';
 
 describe('an amount', () => {
   it('is read with any suffix of Kubernetes', () => {
@@ -39,6 +39,17 @@ describe('a quota', () => {
       ],
     );
     assert.deepEqual(quota({ 'count/deployments.apps': '3' }, { 'count/deployments.apps': '3' }).length, 1);
+  });
+
+  it("counts the limits that a LimitRange gives instead of the proxy's own", () => {
+    const tight = { spec: { hard: { 'limits.cpu': '1' } }, status: { used: { 'limits.cpu': '800m' } } };
+    assert.deepEqual(shortages(tight), ['limits.cpu: 800m of 1 are used, and a session needs 1']);
+    const given = givenLimits([
+      { spec: { limits: [{ type: 'Pod', max: { cpu: '2' } }] } },
+      { spec: { limits: [{ type: 'Container', max: { cpu: '500m' }, _default: { cpu: '200m' } }] } },
+    ]);
+    assert.deepEqual(given, { cpu: '200m' });
+    assert.deepEqual(shortages(tight, given), []);
   });
 
   it('may be about something else', () => {

@@ -257,6 +257,17 @@ describe('a strict namespace', { skip: !embedded && 'the rules are made in the e
       assert.deepEqual(await snapshot(), untouched);
     });
 
+    test('gives the proxy its own limits, whatever else the login may read', async () => {
+      await using session = start('--kubeconfig', kubeconfig);
+      await session.says(SWITCHED);
+      const path = `jsonpath={.items[0].spec.containers[0].resources.limits}`;
+      const limits = await kubectl(...inNamespace, 'get', 'pods', '-l', 'tp/session', '-o', path);
+      assert.deepEqual(JSON.parse(limits), { cpu: '200m', memory: '128Mi' });
+      const checked = await asAdmin('doctor', '-o', 'json', ...inNamespace);
+      // The session that runs has the last of everything.
+      assert.match(checked.stdout, /quota team: limits.cpu: 1 of 1 are used, and a session needs 200m/);
+    });
+
     test('is answered by the original pods after kill -9, until tp leave', async () => {
       const untouched = await snapshot();
       const session = start();
