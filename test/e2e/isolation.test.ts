@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { docker, inContainer, jsonFrom } from './harness/container.ts';
 import { lanHost } from './harness/lan.ts';
+import { agentPid } from './harness/processes.ts';
 import { Tp } from './harness/tp.ts';
 
 const NAME = 'tp-e2e-isolation';
@@ -82,12 +83,11 @@ describe('isolation', () => {
       { kind: 'tcp', host: lan.beyond, port: lan.port },
     ]);
     assert.equal(await lan.reachableFromPlainContainer(), true, 'the LAN host does answer a plain container');
-    const processes = (await docker('top', `tp-${tp.session}`, '-eo', 'pid,args')).split('\n');
-    const agent = processes.find((line) => line.includes('/opt/tp/agent.cjs')) ?? '';
+    const agent = await agentPid(tp.session);
     // The CLI would start another agent: it is held still, so that the container is looked at alone.
     tp.child.kill('SIGSTOP');
     try {
-      process.kill(Number.parseInt(agent, 10), 'SIGKILL');
+      process.kill(agent, 'SIGKILL');
       const results = await jsonFrom<Record<string, string>>(NAME, REACH, attempts);
       for (const [what, result] of Object.entries(results)) assert.notEqual(result, 'answered', what);
       assert.equal(Object.keys(results).length, 3);

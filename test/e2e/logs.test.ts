@@ -1,12 +1,10 @@
 /** What agent and proxy have said can be read while a session runs, and after its process was killed. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { embedded, kubectl } from './harness/cluster.ts';
+import { embedded } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
+import { proxyPid } from './harness/processes.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
@@ -18,25 +16,6 @@ const LOG_LIMIT_MS = 10_000;
 
 /** The kubelet starts a container that failed again within a few seconds (ms). */
 const RESTART_LIMIT_MS = 30_000;
-
-/** The proxy's process in a session's pod, as the host of the embedded cluster sees it. */
-async function proxyPid(session: string): Promise<number> {
-  const uid = await kubectl(
-    'get',
-    'pods',
-    '-l',
-    `tp/session=${session}`,
-    '-o',
-    'jsonpath={.items[0].metadata.uid}',
-  );
-  const { stdout } = await promisify(execFile)('pgrep', ['--full', 'node /tp-proxy/proxy.mjs']);
-  const pids = stdout.trim().split('\n').map(Number);
-  const own = pids.find((pid) =>
-    readFileSync(`/proc/${pid}/cgroup`, 'utf8').replaceAll('_', '-').includes(uid),
-  );
-  assert.ok(own, `${uid} among ${pids}`);
-  return own;
-}
 
 /** Asks for the log until it has all of these; gives it. */
 const logWith = async (patterns: readonly RegExp[], ...args: string[]): Promise<string> =>
