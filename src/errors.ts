@@ -32,20 +32,22 @@ const isRefusalOfDocker = (
   error instanceof Error && typeof (error as { statusCode?: unknown }).statusCode === 'number';
 
 /** What to print for an error: one line and the hint where it is expected, the stack where it is a bug. */
-export function describeError(error: unknown): string {
+export const describeError = (error: unknown): string =>
+  [...new Set(partsOf(error).map(describeOne))].join('\n');
+
+/** What failed first, then what failed while that was cleaned up after. */
+function partsOf(error: unknown): unknown[] {
   // First, for a Node that is too old has no SuppressedError.
+  if (error instanceof TpError || !(error instanceof SuppressedError)) return [error];
+  const both: unknown[] = [error.suppressed, error.error];
+  return both.filter((each) => !(each instanceof Interrupted)).flatMap(partsOf);
+}
+
+function describeOne(error: unknown): string {
   if (error instanceof TpError) {
     const hint = error.hint ? `\n${error.hint.replace(/^/gm, '  ')}` : '';
     // One line, whatever a parser or a server has said.
     return `tp: ${error.message.replace(/\s*\n\s*/g, ' ').trim()} [${error.code}]${hint}`;
-  }
-  if (error instanceof SuppressedError) {
-    // What failed first, then what failed while that was cleaned up after.
-    const both: unknown[] = [error.suppressed, error.error];
-    return both
-      .filter((each) => !(each instanceof Interrupted))
-      .map(describeError)
-      .join('\n');
   }
   if (isRefusalOfDocker(error))
     return `tp: Docker refuses: ${error.json?.message ?? error.message} [${DOCKER_REFUSED}]`;

@@ -74,9 +74,10 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
       message: `${reason}, and is started again${words && `: ${words}`}`,
     });
     const attempt = { started: false };
-    this.#running = this.#restart(this.#configuration, attempt).catch(() => {
-      // The death of one that was started is told by itself; how the first one ended says more than why none starts.
-      if (!attempt.started) this.#lose(error);
+    this.#running = this.#restart(this.#configuration, attempt).catch((cause: unknown) => {
+      // The death of one that was started is told by itself; how the first one ended says more than why none starts,
+      // unless it is a daemon that took both away.
+      if (!attempt.started) this.#lose(cause instanceof TpError ? cause : error);
     });
   }
 

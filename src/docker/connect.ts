@@ -18,14 +18,11 @@ export interface DockerConnection {
 export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promise<DockerConnection> {
   const endpoint = await findEndpoint(env);
   const { host } = endpoint;
-  const docker = clientFor(new DockerAgent(endpoint, env));
+  const docker = clientFor(new DockerAgent(endpoint, env), host);
   try {
     await docker.ping();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'EACCES' ? 'this user may not use it' : reasonOf(cause);
-    const hint = code === 'EACCES' ? 'sudo usermod -aG docker "$USER" && newgrp docker' : 'docker info';
-    throw new TpError('TP_NO_DOCKER', `Docker does not answer at ${host}: ${why}`, { cause, hint });
+    throw cause instanceof TpError ? cause : noAnswer(host, cause);
   }
   try {
     await promisify(execFile)('docker', ['--version'], { env });
@@ -44,17 +41,44 @@ export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promi
  * not use: it is made without them. It is told of a socket that it never opens, since for the addresses that it takes it
  * calls what Node deprecates.
  */
-function clientFor(agent: DockerAgent): Dockerode {
-  const { DOCKER_HOST: host } = process.env;
+function clientFor(agent: DockerAgent, host: string): Dockerode {
+  const { DOCKER_HOST: variable } = process.env;
   delete process.env.DOCKER_HOST;
   try {
     // The agent is an option of docker-modem that its types leave out.
-    return new Dockerode(
+    const docker = new Dockerode(
       Object.assign({ socketPath: '/the-agent-connects', protocol: 'http' as const }, { agent }),
     );
+    nameNoAnswer(docker.modem as Modem, host);
+    return docker;
   } finally {
-    if (host !== undefined) process.env.DOCKER_HOST = host;
+    if (variable !== undefined) process.env.DOCKER_HOST = variable;
   }
+}
+
+/** Of docker-modem, through which all requests go. */
+interface Modem {
+  dial(options: unknown, callback: (error: unknown, data: unknown) => void): void;
+}
+
+/** A daemon that goes away later is told as one that never came. */
+function nameNoAnswer(modem: Modem, host: string): void {
+  const dial = modem.dial.bind(modem);
+  modem.dial = (options, callback) =>
+    dial(options, (error, data) => callback(isNoAnswer(error) ? noAnswer(host, error) : error, data));
+}
+
+/** Whether a request failed on its way to the daemon, and not by what that said. */
+function isNoAnswer(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE' || syscall === 'connect' || syscall === 'getaddrinfo';
+}
+
+function noAnswer(host: string, cause: unknown): TpError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const why = code === 'EACCES' ? 'this user may not use it' : reasonOf(cause);
+  const hint = code === 'EACCES' ? 'sudo usermod -aG docker "$USER" && newgrp docker' : 'docker info';
+  return new TpError('TP_NO_DOCKER', `Docker does not answer at ${host}: ${why}`, { cause, hint });
 }
 
 /** Why Docker does not answer, in one line. */

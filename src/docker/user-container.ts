@@ -140,7 +140,13 @@ export async function signalContainer(container: Dockerode.Container, signal: No
 
 /** Removes the container with its anonymous volumes, whatever it does. */
 export async function removeContainer(container: Dockerode.Container): Promise<void> {
-  await container.remove({ v: true, force: true }).catch(ignoreGone);
+  try {
+    await container.remove({ v: true, force: true }).catch(ignoreGone);
+  } catch (cause) {
+    if (!(cause instanceof TpError)) throw cause;
+    const hint = 'tp leave    # once Docker answers';
+    throw new TpError(cause.code, 'containers of the session stay in Docker', { cause, hint });
+  }
 }
 
 /** Asks the container to stop as `docker stop` does: its stop signal, then its timeout or `grace` (s), then the end. */

@@ -48,6 +48,12 @@ describe('what is printed for an error', () => {
     );
   });
 
+  it('tells once what failed several times, as all that needs Docker does when it has gone', async () => {
+    const gone = () => new TpError('TP_NO_DOCKER', 'gone', { hint: 'tp leave' });
+    const error = await fail(new TpError('TP_HELD', 'one'), gone(), gone());
+    assert.equal(describeError(error), 'tp: one [TP_HELD]\ntp: gone [TP_NO_DOCKER]\n  tp leave');
+  });
+
   it('leaves an interruption out: it was asked for', async () => {
     const error = await fail(new Interrupted('SIGINT'), new TpError('TP_DOCKER', 'two'));
     assert.equal(describeError(error), 'tp: two [TP_DOCKER]');

@@ -216,6 +216,19 @@ describe('the agent, as the CLI sees it', () => {
     assert.equal(lost[0]?.hint, 'death 3');
   });
 
+  it('that ends with the daemon is lost with it', async () => {
+    const { fake, agent, lost } = await started();
+    const configuring = agent.configure({ ...CONFIGURATION });
+    await quiet(5);
+    fake.say({ event: 'configured' });
+    await configuring;
+    const gone = new TpError('TP_NO_DOCKER', 'Docker does not answer');
+    Object.assign(fake.container, { exec: () => Promise.reject(gone) });
+    fake.die('');
+    await until(() => lost.length > 0);
+    assert.deepEqual(lost, [gone]);
+  });
+
   it('that ends is lost, told once, and nobody waits for it', async () => {
     const { fake, agent, lost } = await started();
     const waiting = agent.configure(CONFIGURATION);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connectDocker } from '../../src/docker/connect.ts';
 import { DialStdio } from '../../src/docker/dial-stdio.ts';
+import { removeContainer } from '../../src/docker/user-container.ts';
 import { TpError } from '../../src/errors.ts';
 
 /** A client of Docker's that does what the script says; it is the only program in the PATH. */
@@ -51,6 +52,24 @@ describe('a daemon by TCP', () => {
       for (const name of Object.keys(variables)) delete process.env[name];
       Object.assign(process.env, previous);
     }
+  });
+
+  it('that goes away later is told as one that never came', async () => {
+    const passing = createServer((_request, response) => void response.end('OK'));
+    await once(passing.listen(0, '127.0.0.1'), 'listening');
+    const DOCKER_HOST = `tcp://127.0.0.1:${(passing.address() as AddressInfo).port}`;
+    const { docker } = await connectDocker({ ...clientThat('exit 0'), DOCKER_HOST });
+    passing.closeAllConnections();
+    passing.close();
+    await once(passing, 'close');
+    const told = { name: 'TpError', code: 'TP_NO_DOCKER', message: /^Docker does not answer at tcp:/ };
+    await assert.rejects(docker.version(), told);
+    await assert.rejects(docker.getContainer('any').inspect(), told);
+    await assert.rejects(removeContainer(docker.getContainer('any')), {
+      ...told,
+      message: 'containers of the session stay in Docker',
+      hint: /^tp leave/,
+    });
   });
 
   it('of which nothing is there is told in one line', async () => {
