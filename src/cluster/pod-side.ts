@@ -42,6 +42,8 @@ export class PodSide {
   /** Ports that were added since the pod's configuration was written. */
   readonly #more = new Set<number>();
   #ready: Promise<void> | undefined;
+  /** The streams of the agent's links. */
+  readonly #links = new Set<Duplex>();
   #watcher: ProxyWatcher | undefined;
 
   constructor(options: PodSideOptions, pod: ProxyPod) {
@@ -70,8 +72,20 @@ export class PodSide {
     this.#follow();
   }
 
-  /** A new stream to the proxy's tunnel port. Throws TpError. */
-  openStream(signal: AbortSignal, { name } = this.#pod): Promise<Duplex> {
+  /** A new stream to the proxy's tunnel port, for the agent's link. Throws TpError. */
+  async openStream(signal: AbortSignal): Promise<Duplex> {
+    const stream = await this.#openStream(signal, this.#pod);
+    this.#links.add(stream);
+    stream.once('close', () => this.#links.delete(stream));
+    return stream;
+  }
+
+  /** Cuts what an agent that could not be ended still holds: the pod would wait for its connections. */
+  cutLinks(): void {
+    for (const stream of this.#links) stream.destroy();
+  }
+
+  #openStream(signal: AbortSignal, { name }: ProxyPod): Promise<Duplex> {
     const { cluster, plan } = this.#options;
     return openPodStream(cluster, name, plan.tunnelPort, signal);
   }
@@ -108,7 +122,7 @@ export class PodSide {
   /** Connects to `pod`, which is the session's from then on. What earlier ones were told, it is told too. */
   async #open(signal: AbortSignal, pod: ProxyPod): Promise<void> {
     const { session } = this.#options.plan;
-    const stream = await this.openStream(signal, pod);
+    const stream = await this.#openStream(signal, pod);
     let opened: ProxyControl | undefined;
     const control = await ProxyControl.open(stream, this.#token, session, (error) => {
       if (!opened || this.#control !== opened) return; // another one took its place, or it never came up

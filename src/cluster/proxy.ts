@@ -30,10 +30,12 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   const { cluster, plan, progress, interrupts, cleanup, signal, onNamed } = options;
   // Before the first object is made, so that an interruption in between finds them all.
   let grace = UNUSED_GRACE_SECONDS;
+  let proxy: PodSide | undefined;
   cleanup.defer(() =>
     progress.step('removing the proxy', async ({ waitingFor }) => {
       // Once more: where it failed before, this fails too, and the pod stays for those who are still led to it.
       await giveBackServices(cluster, plan.session);
+      proxy?.cutLinks();
       await deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor);
     }),
   );
@@ -49,10 +51,11 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
       signal,
     });
     waitingFor(`the proxy in ${pod.name}`);
-    const proxy = new PodSide(options, pod);
-    await proxy.connect();
+    const connected = new PodSide(options, pod);
+    await connected.connect();
+    proxy = connected;
     grace = GRACE_SECONDS;
-    cleanup.defer(() => proxy.leave());
-    return proxy;
+    cleanup.defer(() => connected.leave());
+    return connected;
   });
 }
