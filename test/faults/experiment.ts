@@ -1,40 +1,58 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kubectl, kubectlJson } from '../e2e/harness/cluster.ts';
+import { kubectlJson } from '../e2e/harness/cluster.ts';
 import { docker } from '../e2e/harness/container.ts';
-import { eventually } from '../e2e/harness/eventually.ts';
 import { Load, type LoadResult } from '../e2e/harness/load.ts';
 import { Relay } from '../e2e/harness/relay.ts';
 import { snapshot } from '../e2e/harness/snapshot.ts';
 import { Tp } from '../e2e/harness/tp.ts';
+import { differences } from './left-behind.ts';
 import { OpenStream, type StreamResult } from './open-stream.ts';
+import { proxyStory } from './proxy-story.ts';
+import { addressOf, NODE_PLACE, SERVER, untilSwitched } from './service.ts';
 
-/** One fault, and what is allowed to come of it. */
-export interface Fault {
+/** What is allowed to come of a fault. */
+export interface Expected {
   id: string;
   what: string;
   /** Requests that may fail: none, those that were under way at that moment, or those until the proxy is back. */
   failed: 'none' | 'in flight' | 'until it is back';
-  stream: 'survives' | 'ends';
+  stream: 'survives' | 'ends' | 'none';
   /** Whether the session goes on by itself. */
   session: 'goes on' | 'ends';
   /** What the fault itself changes for good, by its path in a snapshot. */
   changes?: RegExp;
+}
+
+/** A fault that happens to a session under load. */
+export interface Fault extends Expected {
+  /** Makes what the session is started with, in the experiment's directory, where it is not as always. */
+  prepare?(directory: string): Promise<Preparation>;
   /** Does it, and waits until what it is about is over. */
   inject(run: Running): Promise<void>;
+}
+
+/** What was made for a session beforehand. */
+export interface Preparation {
+  env?: NodeJS.ProcessEnv;
+  /** Removes it again. */
+  undo?(): Promise<void>;
 }
 
 /** A session under load, to be disturbed. */
 export interface Running {
   tp: Tp;
   relay: Relay;
+  /** The experiment's own, with the session's kubeconfig in it. */
+  directory: string;
   /** The name of the network container. */
   network: string;
-  /** The proxy's pod, as it is now. */
+  /** The name of the proxy's pod, as it is now; nothing where none runs. */
   proxyPod(): Promise<string>;
-  /** Waits until the session says that it is connected again. */
+  /** What comes before this call only leads to the fault. */
+  begins(): void;
+  /** Waits until the session says that it is connected again, once more than at the last call. */
   connectedAgain(): Promise<void>;
 }
 
@@ -42,7 +60,8 @@ export interface Outcome {
   id: string;
   what: string;
   load: LoadResult;
-  stream: StreamResult;
+  /** Nothing where no stream was open. */
+  stream?: StreamResult;
   /** From the fault until the laptop answered new connections again for good (s); 0 where it never stopped. */
   healthyAfter: number | undefined;
   /** What differs from before, once it is over. */
@@ -60,29 +79,9 @@ export const IN_FLIGHT = 8;
 export const BACK_AFTER_S = 2;
 
 /** A caller that does not wait for so long (ms) sees a cut of 45 s as a failure; ours are as patient as most. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 const NAME = 'tp-faults';
-
-/** A service of two ports: one says who answers, the other sends back what it gets. */
-const SERVER = `
-  const hostname = require('node:os').hostname();
-  const servers = [
-    require('node:http').createServer((request, response) => {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ hostname }));
-    }).listen(8080),
-    require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => {});
-      socket.pipe(socket);
-    }).listen(9090),
-  ];
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));`;
-
-const NODE_PLACE = [`${import.meta.dirname}/../cluster/cluster`, 'run', process.execPath];
-
-const addressOf = async (service: string): Promise<string> =>
-  (await kubectlJson<{ spec: { clusterIP: string } }>('get', 'service', service)).spec.clusterIP;
 
 /** Starts a session, loads it, has the fault happen, and tells what came of it. What was left is removed by the next command. */
 export async function experiment(fault: Fault): Promise<Outcome> {
@@ -90,9 +89,11 @@ export async function experiment(fault: Fault): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'tp-e2e-fault-'));
   const { relay, kubeconfig } = await Relay.begin(directory);
   const flags = ['--kubeconfig', kubeconfig, '--workload', 'deployment/servicename'];
+  const { env = {}, undo = async () => {} } = (await fault.prepare?.(directory)) ?? {};
   const tp = await Tp.session(
     [...flags, '--rm', '--name', NAME, 'node:24-slim', 'node', '-e', SERVER],
     /Service servicename-metrics is switched/,
+    { env },
   );
   try {
     const [service, metrics] = await Promise.all([
@@ -101,35 +102,27 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     ]);
     await tp.says(/Service servicename is switched/);
     const laptop = `tp-${tp.session}`;
-    const proxyPod = async () =>
-      (
-        await kubectl(
-          'get',
-          'pods',
-          '-l',
-          `tp/session=${tp.session}`,
-          '-o',
-          'name',
-          '--field-selector=status.phase=Running',
-        )
-      )
-        .trim()
-        .split('\n')
-        .at(-1) ?? '';
+    const proxyPod = () => podOf(tp.session);
     await untilSwitched(metrics);
     const stream = await OpenStream.begin(NODE_PLACE, metrics, 9090);
     const place = { command: NODE_PLACE };
     const load = await Load.start(`http://${service}/who`, RATE, { place, patienceMs: PATIENCE_MS });
     await new Promise((resolve) => setTimeout(resolve, 1_000)); // so that a load is under way, on kept connections too
-    const at = Date.now();
-    const connectedAgain = async () => void (await tp.says(/connected again after/, 90_000));
-    await fault.inject({ tp, relay, network: laptop, proxyPod, connectedAgain });
+    let at = Date.now();
+    const begins = () => {
+      at = Date.now();
+    };
+    let times = 0;
+    const connectedAgain = async () =>
+      void (await tp.says(new RegExp(`(connected again after[\\s\\S]*){${++times}}`), 90_000));
+    await fault.inject({ tp, relay, directory, network: laptop, proxyPod, begins, connectedAgain });
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
     const [seen, became] = await Promise.all([load.stop(), stream.end()]);
     const cluster = await proxyStory(tp.session);
     if (fault.session === 'goes on') await tp.end('SIGINT');
     else await Promise.race([tp.exited, tp.end('SIGKILL')]);
     await new Tp(['leave', '--all']).exited;
+    await undo();
     return {
       id: fault.id,
       what: fault.what,
@@ -145,85 +138,25 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     rmSync(directory, { recursive: true });
     await new Tp(['leave', '--all']).exited;
     await docker('rm', '-f', NAME).catch(() => {});
+    await undo();
   }
 }
 
-/** What the cluster knows of the session's pods, and the last words of a proxy that ended in one: for a fault that is not borne. */
-async function proxyStory(session: string): Promise<string> {
+/** The proxy's pod that is not being deleted. */
+async function podOf(session: string): Promise<string> {
+  const selected = ['pods', '-l', `tp/session=${session}`, '--field-selector=status.phase=Running'];
   const { items } = await kubectlJson<{
-    items: { metadata: { name: string }; status: { containerStatuses?: Record<string, unknown>[] } }[];
-  }>('get', 'pods', '-l', `tp/session=${session}`);
-  const ended = await Promise.all(
-    items.flatMap(({ metadata: { name }, status: { containerStatuses = [] } }) =>
-      containerStatuses
-        .filter(({ restartCount }) => restartCount !== 0)
-        .map(async ({ name: container, restartCount, lastState }) => {
-          const log = await kubectl('logs', '--previous', name, '-c', String(container)).catch(String);
-          return `${name} ${container}: ${restartCount} restarts, ${JSON.stringify(lastState)}\n${log}`;
-        }),
-    ),
-  );
-  return ended.join('\n');
+    items: { metadata: { name: string; deletionTimestamp?: string } }[];
+  }>('get', ...selected);
+  return items.find(({ metadata }) => !metadata.deletionTimestamp)?.metadata.name ?? '';
 }
 
 /** How long the load goes on after the fault (ms): nodes hear of endpoints within about a second. */
 const AFTER_MS = 4_000;
-
-/** kube-proxy hears of a switched Service within about a second; the stream is to lead to the laptop from the start. */
-async function untilSwitched(address: string): Promise<void> {
-  const script = `
-    const net = require('node:net');
-    const socket = net.connect(9090, process.argv[1]);
-    socket.on('error', () => process.exit(1));
-    socket.setTimeout(500, () => process.exit(1));
-    socket.on('data', (chunk) => process.exit(chunk.toString() === 'echo' ? 0 : 1));
-    socket.write('echo');`;
-  const [program = '', ...args] = NODE_PLACE;
-  let inARow = 0;
-  await eventually(
-    () =>
-      new Promise<number>((resolve) => {
-        spawn(program, [...args, '-e', script, '--', address], { stdio: 'ignore' }).on('close', (code) => {
-          inARow = code === 0 ? inARow + 1 : 0;
-          resolve(inARow);
-        });
-      }),
-    (count) => count >= 5,
-  );
-}
 
 function healthyAfter({ changes }: LoadResult, since: number): number | undefined {
   const after = changes.filter(({ at }) => at >= since);
   const last = after.at(-1) ?? changes.at(-1);
   if (!last?.host.startsWith('tp-')) return undefined;
   return after.length === 0 ? 0 : (last.at - since) / 1000;
-}
-
-/** What is not as it was before, by name. */
-async function differences(before: Record<string, unknown>, changed = /^$/): Promise<string> {
-  let found = '';
-  try {
-    await eventually(snapshot, (now) => {
-      found = compare(before, now)
-        .filter((path) => !changed.test(path))
-        .join(', ');
-      return found === '';
-    });
-  } catch {
-    return found;
-  }
-  return '';
-}
-
-function compare(a: unknown, b: unknown, path = ''): string[] {
-  if (JSON.stringify(a) === JSON.stringify(b)) return [];
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return [path];
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].flatMap((key) =>
-    compare(
-      (a as Record<string, unknown>)[key],
-      (b as Record<string, unknown>)[key],
-      path ? `${path} / ${key}` : key,
-    ),
-  );
 }

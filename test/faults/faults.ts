@@ -1,10 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { apply, kubectl, kubectlJson, show } from '../e2e/harness/cluster.ts';
 import { docker } from '../e2e/harness/container.ts';
+import { ABANDONED } from './abandoned.ts';
+import { CLOCK } from './clock.ts';
+import { DOCKERD } from './dockerd.ts';
+import { evict } from './evict.ts';
 import type { Fault, Running } from './experiment.ts';
+import { LOGIN } from './login.ts';
+import { putSelectorBack } from './selector.ts';
 
 /** What can go wrong, as data: the table of docs/faults.md. */
 
@@ -39,17 +44,6 @@ async function agentPid(network: string): Promise<string> {
 async function proxyPid(): Promise<number> {
   const { stdout } = await promisify(execFile)('pgrep', ['--oldest', '--full', 'node /tp-proxy/proxy.mjs']);
   return Number(stdout);
-}
-
-/** What `kubectl drain` does to each pod of a node. */
-async function evict(pod: string): Promise<void> {
-  const name = pod.replace('pod/', '');
-  const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'default' } };
-  const directory = mkdtempSync('/tmp/tp-e2e-eviction-');
-  writeFileSync(`${directory}/body.json`, JSON.stringify(body));
-  const path = `/api/v1/namespaces/default/pods/${name}/eviction`;
-  await kubectl('create', '--raw', path, '-f', `${directory}/body.json`);
-  rmSync(directory, { recursive: true });
 }
 
 const replicas = (count: number) =>
@@ -125,7 +119,7 @@ export const FAULTS: readonly Fault[] = [
     what: "the proxy's pod is deleted",
     ...moves,
     async inject({ proxyPod, connectedAgain }) {
-      await kubectl('delete', '--wait=false', await proxyPod());
+      await kubectl('delete', 'pod', '--wait=false', await proxyPod());
       await connectedAgain();
     },
   },
@@ -189,17 +183,7 @@ export const FAULTS: readonly Fault[] = [
     id: 'selector',
     what: "the Service's selector is put back by someone else",
     ...goesOn,
-    async inject({ tp }) {
-      await kubectl(
-        'patch',
-        'service',
-        'servicename',
-        '--type=json',
-        '-p',
-        '[{"op":"remove","path":"/spec/selector/tp~1session"}]',
-      );
-      await tp.says(/was put back by someone else/);
-    },
+    inject: ({ tp }) => putSelectorBack(tp),
   },
   {
     id: 'sleep',
@@ -212,16 +196,8 @@ export const FAULTS: readonly Fault[] = [
       await connectedAgain();
     },
   },
-  {
-    id: 'cli-then-pod',
-    what: "`kill -9` of the CLI, then the proxy's pod deleted",
-    ...ends,
-    async inject({ tp, proxyPod }) {
-      await tp.end('SIGKILL');
-      await sleep(3_000);
-      const pod = await proxyPod();
-      await kubectl('delete', '--wait=false', pod);
-      await sleep(8_000);
-    },
-  },
+  ...ABANDONED,
+  ...LOGIN,
+  CLOCK,
+  DOCKERD,
 ];

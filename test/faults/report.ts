@@ -1,5 +1,6 @@
-import { BACK_AFTER_S, type Fault, IN_FLIGHT, type Outcome, RATE } from './experiment.ts';
+import { BACK_AFTER_S, type Expected, IN_FLIGHT, type Outcome, RATE } from './experiment.ts';
 import { FAULTS } from './faults.ts';
+import { MOMENTS } from './moments.ts';
 
 /** What is kept of an outcome, for the docs. */
 export type Row = Omit<Outcome, 'said' | 'load'> & {
@@ -8,8 +9,11 @@ export type Row = Omit<Outcome, 'said' | 'load'> & {
 
 const ALLOWED = { none: 0, 'in flight': IN_FLIGHT, 'until it is back': IN_FLIGHT + BACK_AFTER_S * RATE };
 
+/** All that can happen, in the order of the table. */
+export const ALL: readonly Expected[] = [...FAULTS, ...MOMENTS];
+
 /** What came of a fault that should not have, a line each. */
-export function complaints(fault: Fault, { load, stream, healthyAfter, left }: Outcome): string[] {
+export function complaints(fault: Expected, { load, stream, healthyAfter, left }: Outcome): string[] {
   const allowed = ALLOWED[fault.failed];
   const wrong: string[] = [];
   if (load.failures.length > allowed) {
@@ -17,7 +21,7 @@ export function complaints(fault: Fault, { load, stream, healthyAfter, left }: O
       `${load.failures.length} of ${load.sent} requests failed: ${load.failures.slice(0, 5).join('; ')}`,
     );
   }
-  if (fault.stream === 'survives' && !stream.survived) wrong.push(`the stream ended: ${stream.why}`);
+  if (fault.stream === 'survives' && !stream?.survived) wrong.push(`the stream ended: ${stream?.why}`);
   if (fault.session === 'goes on' && healthyAfter === undefined)
     wrong.push('the laptop does not answer again');
   if (left !== '') wrong.push(`left behind: ${left}`);
@@ -29,7 +33,7 @@ export function table(rows: readonly Row[]): string {
   const head =
     '| fault | requests failed | slowest answer | the open stream | laptop answers again after | left behind |';
   const lines = rows.map(({ id, what, load, stream, healthyAfter, left }) => {
-    const fault = FAULTS.find((each) => each.id === id);
+    const fault = ALL.find((each) => each.id === id);
     const healthy =
       fault?.session === 'ends'
         ? 'the session ends'
@@ -40,7 +44,7 @@ export function table(rows: readonly Row[]): string {
       what,
       `${load.failures.length} of ${load.sent}`,
       `${(load.slowestMs / 1000).toFixed(1)} s`,
-      stream.survived ? 'survives' : 'ends',
+      stream === undefined ? '–' : stream.survived ? 'survives' : 'ends',
       healthy,
       left || 'nothing',
     ];

@@ -17,7 +17,7 @@ one_at_a_time() {
 install_packages() {
   install_missing docker.io:dockerd containerd:containerd containernetworking-plugins:/usr/lib/cni/bridge \
     iptables:iptables socat:socat openssl:openssl conntrack:conntrack iproute2:ip procps:sysctl curl:curl \
-    mmdebstrap:mmdebstrap ca-certificates:/etc/ssl/certs/ca-certificates.crt
+    mmdebstrap:mmdebstrap ca-certificates:/etc/ssl/certs/ca-certificates.crt faketime:faketime
 }
 
 install_missing() { # package:command or package:file...

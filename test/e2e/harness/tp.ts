@@ -11,6 +11,13 @@ const START_LIMIT_MS = 60_000;
 /** What an ended process wrote is read by then (ms), although others may still hold its pipes. */
 const LAST_WORDS_MS = 300;
 
+interface TpOptions {
+  env?: NodeJS.ProcessEnv;
+  input?: 'pipe';
+  cwd?: string;
+  program?: readonly string[];
+}
+
 /** A running tp command, and what it says. */
 export class Tp {
   readonly child: ChildProcess;
@@ -20,10 +27,7 @@ export class Tp {
   #ended: string | undefined;
   readonly #watchers = new Set<() => void>();
 
-  constructor(
-    args: readonly string[],
-    options: { env?: NodeJS.ProcessEnv; input?: 'pipe'; cwd?: string; program?: readonly string[] } = {},
-  ) {
+  constructor(args: readonly string[], options: TpOptions = {}) {
     const env = { ...process.env, KUBECONFIG: kubeconfig, NO_COLOR: '1', ...options.env };
     const stdio = [options.input ?? 'ignore', 'pipe', 'pipe'] as const;
     const [program = '', ...words] = options.program ?? [process.execPath, '--', CLI];
@@ -47,8 +51,12 @@ export class Tp {
   }
 
   /** Starts `tp docker-run` and waits until every Service that it names is switched, or `until` matches. */
-  static async session(args: readonly string[], until: RegExp = /ready: context/): Promise<Tp> {
-    const tp = new Tp(['docker-run', ...args]);
+  static async session(
+    args: readonly string[],
+    until: RegExp = /ready: context/,
+    options: TpOptions = {},
+  ): Promise<Tp> {
+    const tp = new Tp(['docker-run', ...args], options);
     await tp.says(until);
     if (/switched/.test(until.source)) await tp.says(/ready: context/); // the line after the first of them
     return tp;
