@@ -41,27 +41,30 @@ const ending =
     await then(tp);
   };
 
-const kills = { failed: 'none', stream: 'none', session: 'ends' } as const;
+const kills = { stream: 'none', session: 'ends' } as const;
 
 export const MOMENTS: readonly Moments[] = [
   {
     id: 'cli-starting',
-    what: '`kill -9` of the CLI at each of six moments of its start',
+    what: '`kill -9` of the CLI at each of five moments before a Service leads to it',
     ...kills,
+    failed: 'none',
     moments: [
       says(/proxy pod: the pod to be made/),
       says(/ContainerCreating/),
       says(/network container: the agent/),
       says(/the proxy in/),
-      says(/Service servicename(-metrics)? is switched/),
-      says(/first request from/),
+      says(/listening on 8080/),
     ],
   },
   {
     id: 'cli-ending',
-    what: '`kill -9` of the CLI at each of five moments of its end',
+    what: '`kill -9` of the CLI at each of seven moments from the first switched Service to its end',
     ...kills,
+    failed: 'in flight',
     moments: [
+      says(/Service servicename(-metrics)? is switched/),
+      says(/first request from/),
       ending(async () => {}),
       ending(() => eventually(isTaken, (taken) => !taken)),
       ending(says(/SIGINT: finishing/)),
