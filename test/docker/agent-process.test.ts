@@ -81,6 +81,16 @@ async function started(): Promise<{
   return { fake, agent, events, lost };
 }
 
+/** An agent that has been told what it is to be. */
+async function configured(): ReturnType<typeof started> {
+  const { fake, agent, ...rest } = await started();
+  const configuring = agent.configure({ ...CONFIGURATION });
+  await quiet(5);
+  fake.say({ event: 'configured' });
+  await configuring;
+  return { fake, agent, ...rest };
+}
+
 describe('the agent, as the CLI sees it', () => {
   afterEach(() => {
     for (const agent of agents.splice(0)) agent.end();
@@ -137,11 +147,7 @@ describe('the agent, as the CLI sees it', () => {
   });
 
   it('that dies is started again, with what it was told last', async () => {
-    const { fake, agent, events, lost } = await started();
-    const configuring = agent.configure({ ...CONFIGURATION });
-    await quiet(5);
-    fake.say({ event: 'configured' });
-    await configuring;
+    const { fake, agent, events, lost } = await configured();
     agent.setLocal({ addresses: ['172.17.0.1'], names: {} });
     const next = fake.successor();
     fake.die('out of memory');
@@ -159,11 +165,7 @@ describe('the agent, as the CLI sees it', () => {
   });
 
   it('that dies again while it is started again is started once more; who asks meanwhile is answered then', async () => {
-    const { fake, agent, lost } = await started();
-    const configuring = agent.configure({ ...CONFIGURATION });
-    await quiet(5);
-    fake.say({ event: 'configured' });
-    await configuring;
+    const { fake, agent, lost } = await configured();
     const second = fake.successor();
     fake.die('once');
     await quiet(5);
@@ -182,11 +184,7 @@ describe('the agent, as the CLI sees it', () => {
   });
 
   it('that dies while it drains connections has none to drain', async () => {
-    const { fake, agent } = await started();
-    const configuring = agent.configure({ ...CONFIGURATION });
-    await quiet(5);
-    fake.say({ event: 'configured' });
-    await configuring;
+    const { fake, agent } = await configured();
     const pausing = agent.pause(100);
     await quiet(5);
     fake.successor();
@@ -195,11 +193,7 @@ describe('the agent, as the CLI sees it', () => {
   });
 
   it('that keeps dying is lost', async () => {
-    const { fake, agent, lost } = await started();
-    const configuring = agent.configure({ ...CONFIGURATION });
-    await quiet(5);
-    fake.say({ event: 'configured' });
-    await configuring;
+    const { fake, lost } = await configured();
     let current = fake;
     for (let count = 0; count < 4; count++) {
       const next = fake.successor();
@@ -217,11 +211,7 @@ describe('the agent, as the CLI sees it', () => {
   });
 
   it('that ends with the daemon is lost with it', async () => {
-    const { fake, agent, lost } = await started();
-    const configuring = agent.configure({ ...CONFIGURATION });
-    await quiet(5);
-    fake.say({ event: 'configured' });
-    await configuring;
+    const { fake, lost } = await configured();
     const gone = new TpError('TP_NO_DOCKER', 'Docker does not answer');
     Object.assign(fake.container, { exec: () => Promise.reject(gone) });
     fake.die('');
