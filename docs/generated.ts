@@ -47,6 +47,9 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     reload: () => measured('reload.md'),
     flags: () => ['| Flag | |', '|---|---|', ...DOCKER_RUN_FLAGS.map(flagRow)].join('\n'),
   },
+  'docs/bench.md': {
+    memory: () => measured('memory.md'),
+  },
   'docs/faults.md': {
     faults: () => table(JSON.parse(readFileSync(FAULTS, 'utf8')) as Row[]),
   },

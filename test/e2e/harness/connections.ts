@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { kubectlJson } from './cluster.ts';
+import { inCluster, kubectlJson } from './cluster.ts';
 import { eventually } from './eventually.ts';
 import { MemoryOf } from './processes.ts';
 import { Tp } from './tp.ts';
@@ -19,6 +19,23 @@ const NODE_PORT = '17070';
 
 /** A load stands by then (ms), on two slow cores. */
 const READY_LIMIT_MS = 90_000;
+
+/**
+ * Prints `echo` when the node leads to the laptop alone: until then some of so many connections reach an original pod. From
+ * a pod, for a connection that is reset leaves an entry in the node's table, which leads the next one from that port the same way.
+ */
+const PROOF = `
+  import { once } from 'node:events';
+  import { connect } from 'node:net';
+  const one = async () => {
+    const socket = connect(80, 'servicename').on('error', () => {});
+    socket.write('e!');
+    const answer = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    socket.destroy();
+    return String(answer) === '!';
+  };
+  const all = await Promise.all(Array.from({ length: 20 }, one));
+  process.stdout.write(all.every(Boolean) ? 'echo' : 'others');`;
 
 /** The node leads to the laptop by then (ms). */
 const SWITCH_LIMIT_MS = 20_000;
@@ -52,13 +69,12 @@ export class Connections implements AsyncDisposable {
     const args = [...flags, 'node:24-slim', 'node', IN_CONTAINER, 'serve', '8080'];
     const tp = cleanup.use(await Tp.session(args, /Service servicename is switched/));
     const { spec } = await kubectlJson<{ spec: { clusterIP: string } }>('get', 'service', 'servicename');
-    const connections = new Connections(name, tp, server, spec.clusterIP, await MemoryOf.session(tp));
-    // Until the node leads there, another server answers.
     await eventually(
-      () => connections.#proves('in'),
-      (proven) => proven,
+      () => inCluster(PROOF),
+      (proof) => proof === 'echo',
       SWITCH_LIMIT_MS,
     );
+    const connections = new Connections(name, tp, server, spec.clusterIP, await MemoryOf.session(tp));
     cleanup.move();
     return connections;
   }
@@ -78,17 +94,6 @@ export class Connections implements AsyncDisposable {
         if (child.exitCode !== 0) throw new Error(`${direction} ${kind}: it ended with ${child.exitCode}`);
       },
     };
-  }
-
-  /** Whether the laptop's server is the one that is reached. */
-  async #proves(direction: Direction): Promise<boolean> {
-    return await this.load(direction, 'idle', 1).then(
-      async (load) => {
-        await load[Symbol.asyncDispose]();
-        return true;
-      },
-      () => false,
-    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

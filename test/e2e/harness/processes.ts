@@ -36,10 +36,10 @@ export type Memory = Record<Part, number>;
 
 /** The resident memory of a session's processes, as the kernel counts it. */
 export class MemoryOf {
-  readonly #pids: Record<Part, number>;
+  readonly pids: Readonly<Record<Part, number>>;
 
   private constructor(pids: Record<Part, number>) {
-    this.#pids = pids;
+    this.pids = pids;
   }
 
   static async session({ child, session }: Tp): Promise<MemoryOf> {
@@ -54,7 +54,7 @@ export class MemoryOf {
   /** Has the peak count from now on. Needs root. */
   forgetPeak(): void {
     // kernel: Documentation/filesystems/proc.rst: 5 resets the peak resident set size.
-    for (const part of PARTS) writeFileSync(`/proc/${this.#pids[part]}/clear_refs`, '5');
+    for (const part of PARTS) writeFileSync(`/proc/${this.pids[part]}/clear_refs`, '5');
   }
 
   /** What each has now. Throws when one is not the same process any more. */
@@ -68,7 +68,7 @@ export class MemoryOf {
 
   #read(field: string): Memory {
     const of = (part: Part) => {
-      const status = readFileSync(`/proc/${this.#pids[part]}/status`, 'utf8');
+      const status = readFileSync(`/proc/${this.pids[part]}/status`, 'utf8');
       const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
       if (kib === undefined) throw new Error(`the ${part} has ended`);
       return Number(kib) * 1024;

@@ -54,7 +54,7 @@ async function echo(socket: Socket, bytes: number): Promise<void> {
   socket.write(CHUNK.subarray(0, bytes));
   for (let got = 0; got < bytes; ) {
     const [data] = (await once(socket, 'data')) as [Buffer];
-    if (!CHUNK.subarray(got, got + data.length).equals(data)) throw new Error('no echo');
+    if (!CHUNK.subarray(got, got + data.length).equals(data)) throw new Error(`no echo: ${data}`);
     got += data.length;
   }
 }
