@@ -86,7 +86,10 @@ export class Connections implements AsyncDisposable {
         ? [NODE_PLACE, this.#service, '80']
         : [['docker', 'exec', '-i', this.#name, 'node', IN_CONTAINER], NODE_ADDRESS, NODE_PORT];
     const child = start([...place, 'load', host, port, kind, `${count}`]);
-    await says(child, kind === 'short' ? 'done' : 'ready');
+    await says(child, kind === 'short' ? 'done' : 'ready').catch(async (error: unknown) => {
+      await ended(child);
+      throw error;
+    });
     return {
       async [Symbol.asyncDispose]() {
         child.stdin?.end();
