@@ -5,7 +5,7 @@ import { experiment } from '../faults/experiment.ts';
 import { FAULTS } from '../faults/faults.ts';
 import { complaints } from '../faults/report.ts';
 
-const QUICK = ['cut-1', 'api-server', 'cli', 'agent', 'pod-deleted', 'selector'];
+const QUICK = ['cut-1', 'api-server', 'cli', 'agent', 'pod-deleted', 'selector', 'login-expired'];
 
 describe('a session under load, when', () => {
   for (const fault of FAULTS.filter(({ id }) => QUICK.includes(id))) {

@@ -31,12 +31,16 @@ const isTaken = async (): Promise<boolean> => {
   return 'tp/session' in spec.selector;
 };
 
+/** So that the laptop has requests to answer when it is told to end (ms). */
+const LOADED_MS = 1_000;
+
 const ending =
   (then: Moment): Moment =>
   async (tp) => {
     await tp.says(/Service servicename is switched/);
     await tp.says(/Service servicename-metrics is switched/);
     await tp.says(/first request from/);
+    await sleep(LOADED_MS);
     tp.child.kill('SIGINT');
     await then(tp);
   };
