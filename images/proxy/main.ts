@@ -110,16 +110,26 @@ async function listenOn(ports: readonly number[]): Promise<void> {
 /** How often a pod that was told to end looks whether it is still needed (ms). */
 const NEEDED_CHECK_MS = 500;
 
+/**
+ * Without a fallback there is no name by which to tell whether the session was undone: a laptop whose link is down when the
+ * pod is told to end is waited for this long (ms), as it takes to connect again, and not until the pod's grace is over.
+ */
+const LAPTOP_LIMIT_MS = 5_000;
+
 process.on('SIGTERM', () => {
   // Until its grace ends the pod goes on serving, for nodes still send to it while no successor is ready; once the
   // Services are given back it may go as soon as it is idle. A session that was undone from outside takes the
   // fallback's name away: nobody else could tell a pod that is ending already.
   log(`asked to end (${listeners.phase})`);
   events.tell({ event: 'ending' });
+  const asked = performance.now();
   setInterval(() => {
+    if ((agent && !agentDown) || listeners.phase === 'leaving') return;
     // A laptop whose link is down is waited for; but if the session was undone it does not come back.
-    if ((agent && !(fallback && agentDown)) || listeners.phase === 'leaving') return;
-    if (!fallback) return listeners.setPhase('leaving'); // nobody to answer with
+    if (!fallback) {
+      if (!agent || performance.now() - asked >= LAPTOP_LIMIT_MS) listeners.setPhase('leaving');
+      return;
+    }
     void fallback.isGone().then((gone) => {
       if (!gone || listeners.phase === 'leaving') return;
       departure.givenBack();

@@ -24,6 +24,8 @@ export function readinessServer(
     if (port === undefined || listeners.any) return true;
     if (performance.now() - reachedAt < FRESH_MS) return true;
     if (!fallback) return false;
+    // For a while a connection looks for an original pod that comes, as after `--replace`: so nothing is to be asked that may be slow.
+    if (performance.now() - servedAt < SEARCH_LIMIT_MS) return true;
     try {
       const signal = AbortSignal.timeout(DIAL_LIMIT_MS);
       // Each that is reached is closed again, also after the first.
@@ -32,8 +34,7 @@ export function readinessServer(
       reachedAt = performance.now();
       return true;
     } catch {
-      // Nobody can be reached; but for a while a connection looks for one that comes, as after `--replace`.
-      return performance.now() - servedAt < SEARCH_LIMIT_MS;
+      return false; // that nobody can be reached is the answer
     }
   };
   return createServer((_request, response) => {

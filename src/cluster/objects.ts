@@ -1,4 +1,4 @@
-import type { V1ConfigMap, V1Deployment, V1Service } from '@kubernetes/client-node';
+import type { V1ConfigMap, V1Deployment, V1DeploymentList, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
 import { giveBackService, heldServices } from './takeover.ts';
@@ -80,7 +80,7 @@ export async function deleteObjects(
   const { core, apps, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const [deployments, configMaps, services] = await Promise.all([
-    ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector })),
+    seenDeployments(cluster, labelSelector),
     ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector })),
     ask('listing Services', core.listNamespacedService({ namespace, labelSelector })),
   ]);
@@ -101,6 +101,31 @@ export async function deleteObjects(
     ),
   ]);
   await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
+}
+
+/** A controller that has not seen a Deployment by then (ms) is not there: then nothing makes a pod. */
+const SEEN_LIMIT_MS = 2_000;
+
+/**
+ * The Deployments, once their controller has seen them: one that is deleted before that may get its pod all the same, a moment
+ * after nothing of it could be found.
+ */
+async function seenDeployments(
+  { apps, namespace }: Cluster,
+  labelSelector: string,
+): Promise<V1DeploymentList> {
+  const end = performance.now() + SEEN_LIMIT_MS;
+  for (;;) {
+    const list = await ask(
+      'listing Deployments',
+      apps.listNamespacedDeployment({ namespace, labelSelector }),
+    );
+    const unseen = list.items.some(
+      ({ metadata, status }) => metadata?.creationTimestamp && status?.observedGeneration === undefined,
+    );
+    if (!unseen || performance.now() > end) return list;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
 }
 
 /** How often to look whether the pods have gone (ms). */

@@ -79,7 +79,7 @@ const TABLE: readonly Example[] = [
       '--watch': (here) => ['--watch', 'bin', '-v', `${here}/bin:/app`, 'examplecom/goservice'],
       '--build': () => ['--build', '.', '--watch', 'bin', 'examplecom/goservice'],
     },
-    composeFlags: ['--watch'],
+    composeFlags: ['--build', '--watch'],
   },
 ];
 
