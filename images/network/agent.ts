@@ -14,6 +14,7 @@ import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
+import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
@@ -27,6 +28,7 @@ import {
   takeOverRoutes,
   writeResolvConf,
 } from './setup.ts';
+import type { Callers } from './transparent.ts';
 import { serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
 
@@ -44,6 +46,7 @@ let configuration: messages.Configuration | undefined;
 let tunnel: Tunnel | undefined;
 let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
+let callers: Callers | undefined;
 /** How often a tunnel that was left is looked at (ms). */
 const RETIRED_CHECK_MS = 500;
 const pause = new Pause();
@@ -78,12 +81,15 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   const relay = new UdpRelay(() => tunnel);
   const nameservers = nameserversOf(wanted.resolvConf);
   ({ dns } = serveTun({ podAddress: wanted.podAddress, nameservers, relay }));
-  redirectServer(() => tunnel).listen(messages.REDIRECT_PORT, '127.0.0.1');
+  const path = new KernelPath(wanted.podAddress, () => tunnel, warn);
+  ({ callers } = path);
+  redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, '127.0.0.1');
   gateways = await takeOverRoutes(wanted.podAddress);
+  const features = await path.use();
   await setLocal(wanted);
   nameOwnAddress(wanted.podAddress);
   writeResolvConf(wanted.resolvConf);
-  tell({ event: 'configured' });
+  tell({ event: 'configured', features });
 }
 
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
@@ -97,11 +103,14 @@ async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<vo
 function serve(stream: TunnelStream, payload: Buffer): void {
   const request = decodeRequest(payload);
   const mapping = request.kind === 'inbound' && configuration?.ports.find(({ pod }) => pod === request.port);
-  if (!mapping || !configuration) return stream.reset(ResetCode.badRequest, 'not a port of this session');
+  if (!mapping || !configuration || !callers)
+    return stream.reset(ResetCode.badRequest, 'not a port of this session');
   if (pause.paused) return stream.reset(ResetCode.noListener, 'the process is being restarted');
+  const from = callers;
   dialProcess(stream, {
     port: mapping.process,
     addresses: [configuration.podAddress, '127.0.0.1'],
+    dial: (host, port) => from.dial(request.peer, host, port),
     acceptance: acceptanceBy,
     isPaused: () => pause.paused,
     onAccepted: (socket) => pause.add(socket, stream),

@@ -4,10 +4,12 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { TUN } from './ip.ts';
 import type { Feature } from './messages.ts';
 import { REDIRECT_PORT } from './messages.ts';
-import { listeningSockets, openTun, originalDestination } from './native.ts';
-import { TUN, TUN_MTU, takeOverRoutes } from './setup.ts';
+import { listeningSockets, originalDestination } from './native.ts';
+import { TUN_MTU, takeOverRoutes } from './setup.ts';
+import { openTun } from './tun-device.ts';
 
 /** Addresses that are nobody's (RFC 5737): the pod's, and one in the cluster. */
 const POD = '192.0.2.1';

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { ResetCode, resetCodeOf } from '../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { splice } from '../splice.ts';
@@ -8,6 +8,8 @@ export interface InboundDialOptions {
   /** The user's process: its port, and the addresses to try in turn. */
   port: number;
   addresses: readonly string[];
+  /** A socket that is being connected. */
+  dial(host: string, port: number): Socket;
   /** The process refused everywhere: it is restarting. */
   onRefused(): void;
   /** It answered, but not at the first address. */
@@ -48,7 +50,7 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
       options.onRefused();
       return stream.reset(ResetCode.connectionRefused, 'the process does not listen');
     }
-    const dialled = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const dialled = options.dial(host, port);
     socket = dialled;
     const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') attempt(index + 1);

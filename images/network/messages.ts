@@ -42,8 +42,8 @@ export type AgentCommand =
 export type AgentEvent =
   /** The agent listens for links. */
   | { event: 'started' }
-  /** Routes, rules and DNS are in place. */
-  | { event: 'configured' }
+  /** Routes, rules and DNS are in place. `features`: what is used of the kernel, in words for `tp status`. */
+  | { event: 'configured'; features: string[] }
   /** Connections wait, and none is in the middle of something, or the limit is over. */
   | { event: 'paused' }
   /** A link is up, and the proxy has answered. `resumed`: the connections of before go on over it. */

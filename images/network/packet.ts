@@ -1,16 +1,43 @@
-/** IPv4 and UDP headers, as far as the TUN device needs them (RFC 791, RFC 768). Addresses are 4 bytes. */
+import { formatAddress } from '../address.ts';
+
+/** IPv4, UDP and TCP headers, as far as the agent needs them (RFC 791, RFC 768, RFC 9293). */
 
 const IPV4_HEADER_BYTES = 20;
 const UDP_HEADER_BYTES = 8;
+const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const TTL = 64;
 
+/** Addresses are 4 bytes. */
 export interface UdpPacket {
   source: Buffer;
   sourcePort: number;
   destination: Buffer;
   destinationPort: number;
   payload: Buffer;
+}
+
+/** Where a TCP segment comes from and goes to. */
+export interface TcpEnds {
+  source: string;
+  sourcePort: number;
+  host: string;
+  port: number;
+}
+
+/** The ends of the TCP segment in an IPv4 packet, of which the first bytes are enough; undefined for anything else. */
+export function parseTcpEnds(packet: Buffer): TcpEnds | undefined {
+  if (packet.length < IPV4_HEADER_BYTES || packet.readUInt8(0) >> 4 !== 4) return undefined;
+  const headerBytes = (packet.readUInt8(0) & 0x0f) * 4;
+  const offset = packet.readUInt16BE(6) & 0x1fff;
+  if (headerBytes < IPV4_HEADER_BYTES || offset !== 0 || packet.length < headerBytes + 4) return undefined;
+  if (packet.readUInt8(9) !== PROTOCOL_TCP) return undefined;
+  return {
+    source: formatAddress(packet.subarray(12, 16)),
+    host: formatAddress(packet.subarray(16, 20)),
+    sourcePort: packet.readUInt16BE(headerBytes),
+    port: packet.readUInt16BE(headerBytes + 2),
+  };
 }
 
 /** The UDP datagram in an IPv4 packet; undefined for anything else, fragments and malformed packets included. */

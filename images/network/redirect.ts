@@ -1,16 +1,23 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { encodeRequest } from '../../src/tunnel/request.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { plainAddress } from '../address.ts';
 import { splice } from '../splice.ts';
+import type { HeldSyns } from './held-syns.ts';
 import { REDIRECT_PORT } from './messages.ts';
 import { originalDestination } from './native.ts';
 
-/** Takes the connections that the namespace opens towards the cluster, and has the proxy dial them. Not listening yet. */
-export function redirectServer(tunnel: () => Tunnel | undefined): Server {
+/**
+ * Takes the connections that the namespace opens towards the cluster. Those that were held until the peer accepted have
+ * their stream already; the others the proxy dials now. Not listening yet.
+ */
+export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns): Server {
   // Paused: what the process sends waits in its socket until the peer has accepted.
   return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => {}); // 'close' follows
     const to = destinationOf(socket);
+    const accepted = to && held.claim({ ...sourceOf(socket), ...to });
+    if (accepted) return splice(socket, accepted);
     const link = tunnel();
     if (!link || !to || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
       socket.resetAndDestroy();
@@ -18,17 +25,26 @@ export function redirectServer(tunnel: () => Tunnel | undefined): Server {
     }
     const stream = link.open(encodeRequest({ kind: 'tcp', ...to }));
     const cancel = () => stream.destroy();
-    const refused = () => socket.resetAndDestroy();
+    const refused = () => {
+      held.learn(to, false);
+      socket.resetAndDestroy();
+    };
     socket.once('close', cancel);
     stream.once('error', refused);
     stream.once('close', refused);
     stream.once('accept', () => {
+      held.learn(to, true);
       socket.off('close', cancel);
       stream.off('error', refused).off('close', refused);
       splice(socket, stream);
     });
   });
 }
+
+const sourceOf = ({ remoteAddress, remotePort }: Socket) => ({
+  source: plainAddress(remoteAddress ?? ''),
+  sourcePort: remotePort ?? 0,
+});
 
 /** Where the connection was going; undefined when it has ended already, or came here by itself. */
 function destinationOf(socket: Socket): { host: string; port: number } | undefined {

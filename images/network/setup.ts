@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { promisify } from 'node:util';
+import { ip, iptables, TUN } from './ip.ts';
 import { REDIRECT_PORT } from './messages.ts';
 
 /** Routes, rules and files that make the network namespace the pod's. Needs NET_ADMIN. */
-
-const run = promisify(execFile);
-
-export const TUN = 'tun0';
 
 /** Whole datagrams reach the TUN device, however large: nothing has to be put together again. */
 export const TUN_MTU = 65_535;
@@ -23,9 +18,6 @@ interface Route {
   gateway?: string;
   prefsrc?: string;
 }
-
-const ip = async (...args: string[]) => (await run('ip', args)).stdout;
-const iptables = async (...args: string[]) => void (await run('iptables', ['-w', ...args]));
 
 async function dockerRoutes(table = 'main'): Promise<Route[]> {
   const routes = JSON.parse(await ip('-4', '-json', 'route', 'show', 'table', table)) as Route[];

@@ -1,9 +1,10 @@
 import { writeSync } from 'node:fs';
 import { formatAddress, parseAddress } from '../address.ts';
 import { Dns } from './dns.ts';
-import { openTun, type TunDevice } from './native.ts';
+import { TUN } from './ip.ts';
 import { buildUdp, parseUdp, type UdpPacket } from './packet.ts';
-import { TUN, TUN_MTU } from './setup.ts';
+import { TUN_MTU } from './setup.ts';
+import { openTun, type TunDevice } from './tun-device.ts';
 import type { UdpRelay } from './udp.ts';
 
 const DNS_PORT = 53;

@@ -30,6 +30,7 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
   readonly #container: Dockerode.Container;
   #stream: ExecStream | undefined;
   #configuration: Configuration | undefined;
+  #features: readonly string[] = [];
   #diedAt: number[] = [];
   /** Settles when a process runs that can be told something. */
   #running: Promise<void> = Promise.resolve();
@@ -102,11 +103,16 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     if (this.#ended) throw new TpError('TP_AGENT_LOST', 'the agent in the network container ended');
   }
 
+  /** What it uses of the kernel, in words. */
+  get features(): readonly string[] {
+    return this.#features;
+  }
+
   /** Makes the namespace the pod's. Throws TpError. */
   async configure(configuration: Configuration): Promise<void> {
     const configured = this.#next('configured');
     this.#send({ command: 'configure', ...configuration });
-    await configured;
+    ({ features: this.#features } = await configured);
     this.#configuration = configuration;
   }
 

@@ -53,7 +53,7 @@ export function reporterOf(
       reconnects: links.reconnects,
       ...numbersOf(await figures()),
     },
-    features: featuresOf(session, plan.ports.length > 0),
+    features: featuresOf(session, plan.ports.length > 0, network.agent.features),
   });
 }
 
@@ -69,11 +69,12 @@ function numbersOf(figures: AgentFigures | undefined): Partial<LinkStatus> {
 }
 
 /** What the agent has from the kernel, and how it is reached. */
-function featuresOf(session: string, inbound: boolean): string[] {
+function featuresOf(session: string, inbound: boolean, ofAgent: readonly string[]): string[] {
   const shared = existsSync(join(linkDirectory(session), LINK_SOCKET));
   return [
     'TUN device',
     'iptables REDIRECT',
+    ...ofAgent,
     'sock_diag for listening ports',
     ...(inbound ? ['sock_diag for accepted connections'] : []),
     shared ? 'link by a shared Unix socket' : 'link by docker exec',

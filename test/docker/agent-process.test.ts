@@ -86,7 +86,7 @@ async function configured(): ReturnType<typeof started> {
   const { fake, agent, ...rest } = await started();
   const configuring = agent.configure({ ...CONFIGURATION });
   await quiet(5);
-  fake.say({ event: 'configured' });
+  fake.say({ event: 'configured', features: [] });
   await configuring;
   return { fake, agent, ...rest };
 }
@@ -129,7 +129,7 @@ describe('the agent, as the CLI sees it', () => {
     fake.say({ event: 'warning', message: 'x' });
     await quiet(10);
     assert.equal(done, false);
-    fake.say({ event: 'configured' });
+    fake.say({ event: 'configured', features: [] });
     await configuring;
   });
 
@@ -159,7 +159,7 @@ describe('the agent, as the CLI sees it', () => {
     next.say({ event: 'started' });
     await until(() => next.told.length === 1);
     assert.deepEqual(next.told, [{ command: 'configure', ...CONFIGURATION, addresses: ['172.17.0.1'] }]);
-    next.say({ event: 'configured' });
+    next.say({ event: 'configured', features: [] });
     await quiet(10);
     assert.deepEqual(lost, []);
   });
@@ -175,7 +175,7 @@ describe('the agent, as the CLI sees it', () => {
     await quiet(5);
     third.say({ event: 'started' });
     await until(() => third.told.length === 1);
-    third.say({ event: 'configured' });
+    third.say({ event: 'configured', features: [] });
     await until(() => third.told.length === 2);
     assert.deepEqual(third.told[1], { command: 'pause', limitMs: 100 });
     third.say({ event: 'paused' });
@@ -202,7 +202,7 @@ describe('the agent, as the CLI sees it', () => {
       if (lost.length > 0) break;
       next.say({ event: 'started' });
       await until(() => next.told.length === 1);
-      next.say({ event: 'configured' });
+      next.say({ event: 'configured', features: [] });
       await quiet(5);
       current = next;
     }

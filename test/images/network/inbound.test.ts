@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { dialProcess } from '../../../images/network/inbound.ts';
 import type { Acceptance } from '../../../images/network/sock-diag.ts';
@@ -23,6 +23,7 @@ async function inbound(
       dialProcess(stream, {
         port,
         addresses,
+        dial: (host, at) => connect({ host, port: at, allowHalfOpen: true, noDelay: true }),
         acceptance,
         onAccepted: () => {},
         isPaused: () => told.paused,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { buildUdp, parseUdp, type UdpPacket } from '../../../images/network/packet.ts';
+import { buildUdp, parseTcpEnds, parseUdp, type UdpPacket } from '../../../images/network/packet.ts';
 
 const UDP: UdpPacket = {
   source: Buffer.from([10, 42, 0, 9]),
@@ -158,5 +158,29 @@ describe('a packet that is no whole datagram', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+});
+
+describe('a TCP segment', () => {
+  const segment = Buffer.from(
+    '4500003c1c4640004006b1e60a2a00090a2b0001' + '9c400050000000010000000050021000e57c0000',
+    'hex',
+  );
+
+  it('says where it comes from and goes to', () => {
+    const ends = { source: '10.42.0.9', sourcePort: 40_000, host: '10.43.0.1', port: 80 };
+    assert.deepEqual(parseTcpEnds(segment), ends);
+    assert.deepEqual(parseTcpEnds(segment.subarray(0, 24)), ends, 'its ports are enough');
+  });
+
+  it('is nothing else, a later fragment or a piece of a header included', () => {
+    assert.equal(parseTcpEnds(buildUdp(UDP)), undefined);
+    for (const bytes of [0, 19, 23]) assert.equal(parseTcpEnds(segment.subarray(0, bytes)), undefined);
+    const fragment = Buffer.from(segment);
+    fragment.writeUInt16BE(0x0001, 6);
+    assert.equal(parseTcpEnds(fragment), undefined);
+    const six = Buffer.from(segment);
+    six.writeUInt8(0x60, 0);
+    assert.equal(parseTcpEnds(six), undefined);
   });
 });
