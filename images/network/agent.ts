@@ -18,7 +18,7 @@ import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
-import { acceptanceBy, listeningSockets } from './native.ts';
+import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { redirectServer } from './redirect.ts';
 import {
@@ -29,7 +29,7 @@ import {
   writeResolvConf,
 } from './setup.ts';
 import type { Callers } from './transparent.ts';
-import { serveTun } from './tun.ts';
+import { RESOLVER_PORT, serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
 
 // Not process.stdin and process.stdout: those block the event loop on pipes.
@@ -78,7 +78,7 @@ function announcePorts(): void {
 
 async function configure(wanted: messages.Configuration): Promise<void> {
   configuration = wanted;
-  const relay = new UdpRelay(() => tunnel);
+  const relay = new UdpRelay(() => tunnel, peerOfUdp);
   const nameservers = nameserversOf(wanted.resolvConf);
   ({ dns } = serveTun({ podAddress: wanted.podAddress, nameservers, relay }));
   const path = new KernelPath(wanted.podAddress, () => tunnel, warn);
@@ -90,6 +90,16 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   nameOwnAddress(wanted.podAddress);
   writeResolvConf(wanted.resolvConf);
   tell({ event: 'configured', features });
+}
+
+/** Without sock_diag for UDP a socket is taken for one that is not connected, and is not told of ICMP errors. */
+function peerOfUdp(port: number): ReturnType<typeof connectedUdpPeer> {
+  try {
+    return port === RESOLVER_PORT ? undefined : connectedUdpPeer(port);
+  } catch (error) {
+    warn(`ICMP errors do not reach UDP sockets: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {

@@ -17,10 +17,12 @@ import {
   AF_INET,
   AF_INET6,
   acceptanceOf,
+  connectedUdpRequest,
   connectionRequest,
+  type KnownSocket,
   type Listener,
   listenersRequest,
-  parseListeners,
+  parseSockets,
 } from './sock-diag.ts';
 
 const NETLINK_SOCK_DIAG = 4;
@@ -58,19 +60,28 @@ function withSockDiag<T>(work: (ask: (request: Buffer) => void, next: () => Buff
   }
 }
 
-/** The listening TCP sockets of this namespace. Throws Error where the kernel cannot be asked. */
-export function listeningSockets(): Listener[] {
-  return withSockDiag((ask, next) =>
+/** All sockets that a request for each family is answered with. Throws Error where the kernel cannot be asked. */
+const socketsOf = (requestFor: (family: number) => Buffer): KnownSocket[] =>
+  withSockDiag((ask, next) =>
     [AF_INET, AF_INET6].flatMap((family) => {
-      ask(listenersRequest(family));
-      const found: Listener[] = [];
+      ask(requestFor(family));
+      const found: KnownSocket[] = [];
       for (;;) {
-        const { listeners, done } = parseListeners(next());
-        found.push(...listeners);
+        const { sockets, done } = parseSockets(next());
+        found.push(...sockets);
         if (done) return found;
       }
     }),
   );
+
+/** The listening TCP sockets of this namespace. Throws Error where the kernel cannot be asked. */
+export const listeningSockets = (): Listener[] => socketsOf(listenersRequest).map(({ own }) => own);
+
+/** The IPv4 peer to which the UDP socket of `port` is connected; undefined for none. Throws Error where the kernel cannot be asked. */
+export function connectedUdpPeer(port: number): { address: Buffer; port: number } | undefined {
+  const socket = socketsOf(connectedUdpRequest).find(({ own }) => own.port === port);
+  // An IPv4 peer of a dual-stack socket ends in the same four bytes.
+  return socket && { address: Buffer.from(socket.peer.address, 'hex').subarray(-4), port: socket.peer.port };
 }
 
 /** Where a connection to a process of this namespace is on that side. Throws Error where the kernel cannot be asked. */

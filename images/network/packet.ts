@@ -87,7 +87,7 @@ function sumWords(bytes: Buffer): number {
 }
 
 /** The Internet checksum (RFC 1071). */
-function checksum(bytes: Buffer, initial = 0): number {
+export function checksum(bytes: Buffer, initial = 0): number {
   let sum = initial + sumWords(bytes);
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
   return ~sum & 0xffff;

@@ -11,6 +11,7 @@ const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const STATE_ESTABLISHED = 1;
 const STATE_LISTEN = 10;
 const ENOENT = 2;
@@ -21,20 +22,26 @@ const INODE = 68;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
-/** A socket that listens, at an address of 4 or 16 bytes in hex. */
+/** An address of 4 or 16 bytes in hex, and a port. */
 export interface Listener {
   address: string;
   port: number;
 }
 
-/** A request about TCP sockets. Numbers are in the host's order: little-endian on x64 and arm64. */
-function requestFor(family: number, flags: number): Buffer {
+/** A socket of this namespace; one that is not connected has a peer of zeros. */
+export interface KnownSocket {
+  own: Listener;
+  peer: Listener;
+}
+
+/** A request about sockets, of TCP unless said otherwise. Numbers are in the host's order: little-endian on x64 and arm64. */
+function requestFor(family: number, flags: number, protocol = IPPROTO_TCP): Buffer {
   const request = Buffer.alloc(REQUEST_BYTES);
   request.writeUInt32LE(REQUEST_BYTES, 0);
   request.writeUInt16LE(SOCK_DIAG_BY_FAMILY, 4);
   request.writeUInt16LE(NLM_F_REQUEST | flags, 6);
   request.writeUInt8(family, HEADER_BYTES);
-  request.writeUInt8(IPPROTO_TCP, HEADER_BYTES + 1);
+  request.writeUInt8(protocol, HEADER_BYTES + 1);
   return request;
 }
 
@@ -42,6 +49,13 @@ function requestFor(family: number, flags: number): Buffer {
 export function listenersRequest(family: number): Buffer {
   const request = requestFor(family, NLM_F_DUMP);
   request.writeUInt32LE(1 << STATE_LISTEN, HEADER_BYTES + 4);
+  return request;
+}
+
+/** The request for all UDP sockets of a family that are connected to a peer. */
+export function connectedUdpRequest(family: number): Buffer {
+  const request = requestFor(family, NLM_F_DUMP, IPPROTO_UDP);
+  request.writeUInt32LE(1 << STATE_ESTABLISHED, HEADER_BYTES + 4);
   return request;
 }
 
@@ -86,20 +100,23 @@ export function acceptanceOf(answer: Buffer): Acceptance {
 }
 
 /** Reads one datagram of the answer. Throws Error when the kernel refuses. */
-export function parseListeners(answer: Buffer): { listeners: Listener[]; done: boolean } {
-  const listeners: Listener[] = [];
+export function parseSockets(answer: Buffer): { sockets: KnownSocket[]; done: boolean } {
+  const sockets: KnownSocket[] = [];
   for (let at = 0; at + HEADER_BYTES <= answer.length; ) {
     const length = answer.readUInt32LE(at);
     const type = answer.readUInt16LE(at + 4);
-    if (type === NLMSG_DONE) return { listeners, done: true };
+    if (type === NLMSG_DONE) return { sockets, done: true };
     if (type === NLMSG_ERROR) throw new Error(`sock_diag: errno ${-answer.readInt32LE(at + HEADER_BYTES)}`);
     if (length < HEADER_BYTES + 40 || at + length > answer.length)
       throw new Error('sock_diag: a malformed answer');
     // struct inet_diag_msg: family, state, timer, retransmits, then the ports and addresses in network order.
     const message = answer.subarray(at + HEADER_BYTES, at + length);
     const bytes = message.readUInt8(0) === AF_INET ? 4 : 16;
-    listeners.push({ address: message.toString('hex', 8, 8 + bytes), port: message.readUInt16BE(4) });
+    sockets.push({
+      own: { address: message.toString('hex', 8, 8 + bytes), port: message.readUInt16BE(4) },
+      peer: { address: message.toString('hex', 24, 24 + bytes), port: message.readUInt16BE(6) },
+    });
     at += (length + 3) & ~3;
   }
-  return { listeners, done: false };
+  return { sockets, done: false };
 }

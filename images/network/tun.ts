@@ -1,6 +1,8 @@
 import { writeSync } from 'node:fs';
+import { unreachableCode } from '../../src/tunnel/datagram.ts';
 import { formatAddress, parseAddress } from '../address.ts';
 import { Dns } from './dns.ts';
+import { buildUnreachable } from './icmp.ts';
 import { TUN } from './ip.ts';
 import { buildUdp, parseUdp, type UdpPacket } from './packet.ts';
 import { TUN_MTU } from './setup.ts';
@@ -10,7 +12,7 @@ import type { UdpRelay } from './udp.ts';
 const DNS_PORT = 53;
 
 /** The port in the relay under which DNS asks; no socket of the namespace has port 0. */
-const RESOLVER_PORT = 0;
+export const RESOLVER_PORT = 0;
 
 export interface TunOptions {
   podAddress: string;
@@ -35,14 +37,18 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
     },
   });
 
-  const reply = (to: UdpPacket, payload: Buffer, from = to.destination, port = to.destinationPort) => {
-    const packet = buildUdp({
-      source: from,
-      sourcePort: port,
-      destination: pod,
-      destinationPort: to.sourcePort,
-      payload,
-    });
+  const reply = (to: UdpPacket, payload: Buffer, from = to.destination, port = to.destinationPort) =>
+    write(
+      buildUdp({
+        source: from,
+        sourcePort: port,
+        destination: pod,
+        destinationPort: to.sourcePort,
+        payload,
+      }),
+    );
+
+  const write = (packet: Buffer) => {
     try {
       writeSync(device.descriptor, packet);
     } catch (error) {
@@ -60,7 +66,11 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
     }
     const { destination: address, destinationPort: port, payload } = packet;
     relay.send(packet.sourcePort, { address, port, payload }, (datagram) => {
-      if (datagram.address.length === 4) reply(packet, datagram.payload, datagram.address, datagram.port);
+      const code = unreachableCode(datagram);
+      if (code !== undefined) write(buildUnreachable(packet, code));
+      else if (datagram.address.length === 4) {
+        reply(packet, datagram.payload, datagram.address, datagram.port);
+      }
     });
   });
   return { device, dns };

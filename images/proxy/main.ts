@@ -17,9 +17,10 @@ import { Fallback } from './fallback.ts';
 import { inboundServer } from './inbound.ts';
 import { LINK_LOG, logLine } from './link-log.ts';
 import { Listeners } from './listeners.ts';
-import { dialOut, relayUdp } from './outbound.ts';
+import { dialOut } from './outbound.ts';
 import { readinessServer } from './readiness.ts';
 import { sessionServer } from './sessions.ts';
+import { relayUdp } from './udp.ts';
 
 const log = (line: string) => console.log(logLine(line));
 
@@ -52,7 +53,7 @@ function onPhase(phase: Phase): void {
 function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel): void {
   const request = decodeRequest(payload);
   if (role === 'agent' && request.kind === 'tcp') dialOut(stream, request.host, request.port);
-  else if (role === 'agent' && request.kind === 'udp') relayUdp(stream);
+  else if (role === 'agent' && request.kind === 'udp') relayUdp(stream, request.peer);
   else if (role === 'agent' && request.kind === 'listeners') listeners.follow(tunnel, stream);
   else if (role === 'control' && request.kind === 'call') {
     serveCall(stream, { environment, addresses, fallback, onPhase, onServe: listenOn });

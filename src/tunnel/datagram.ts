@@ -1,8 +1,10 @@
-import { CloseCode, TunnelError } from './errors.ts';
+import { CloseCode, knownResetCode, ResetCode, TunnelError } from './errors.ts';
 
 /**
  * Datagrams on a `udp` stream: 16 bits of length of what follows, one byte of address length (4 or 16), the address,
  * 16 bits of port, the payload. The address is the destination towards the pod's network and the source on the way back.
+ * On the way back port 0, which no datagram has, means that the network answered by an ICMP error: the payload is one byte
+ * with the reset code of what a connected socket is told.
  */
 export interface Datagram {
   address: Buffer;
@@ -54,3 +56,14 @@ function decodeBody(body: Buffer): Datagram {
     payload: body.subarray(1 + size + 2),
   };
 }
+
+/** The datagram that stands for an ICMP error about what was sent to `address`. */
+export const unreachable = (address: Buffer, code: ResetCode): Datagram => ({
+  address,
+  port: 0,
+  payload: Buffer.from([code]),
+});
+
+/** The code in a datagram that stands for an ICMP error; undefined for any other. */
+export const unreachableCode = ({ port, payload }: Datagram): ResetCode | undefined =>
+  port === 0 ? knownResetCode(payload[0] ?? ResetCode.internal) : undefined;

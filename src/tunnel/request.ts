@@ -4,8 +4,8 @@ import { CloseCode, TunnelError } from './errors.ts';
 export type StreamRequest =
   /** Agent to proxy: dial this address from the pod; accepted when the peer accepted. */
   | { kind: 'tcp'; host: string; port: number }
-  /** Agent to proxy: one UDP socket in the pod; both ways carry datagrams (datagram.ts). */
-  | { kind: 'udp' }
+  /** Agent to proxy: one UDP socket in the pod, connected to `peer` if there is one; both ways carry datagrams (datagram.ts). */
+  | { kind: 'udp'; peer?: { address: string; port: number } }
   /** Agent to proxy: messages (message.ts) that say which ports of the pod the user's process listens on. */
   | { kind: 'listeners' }
   /** Proxy to agent: a connection that reached the pod; accepted when the user's process accepted. */
@@ -20,6 +20,11 @@ export const encodeRequest = (request: StreamRequest): Buffer => Buffer.from(JSO
 const isPort = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65536;
 
+function isEnd(value: unknown): value is { address: string; port: number } {
+  const { address, port } = (value ?? {}) as { address?: unknown; port?: unknown };
+  return typeof address === 'string' && isPort(port);
+}
+
 /** Reads a peer's request. Throws TunnelError (protocolError) when it is none. */
 export function decodeRequest(payload: Buffer): StreamRequest {
   let value: Partial<Record<string, unknown>>;
@@ -29,10 +34,12 @@ export function decodeRequest(payload: Buffer): StreamRequest {
     throw new TunnelError(CloseCode.protocolError, 'a request that is not JSON');
   }
   const { kind, host, port } = value;
-  const peer = value.peer as { address?: unknown; port?: unknown } | undefined;
-  if (kind === 'udp' || kind === 'listeners' || kind === 'call' || kind === 'events') return { kind };
+  const peer: unknown = value.peer;
+  if (kind === 'udp' && !peer) return { kind };
+  if (kind === 'udp' && isEnd(peer)) return { kind, peer: { address: peer.address, port: peer.port } };
+  if (kind === 'listeners' || kind === 'call' || kind === 'events') return { kind };
   if (kind === 'tcp' && typeof host === 'string' && isPort(port)) return { kind, host, port };
-  if (kind === 'inbound' && isPort(port) && typeof peer?.address === 'string' && isPort(peer.port)) {
+  if (kind === 'inbound' && isPort(port) && isEnd(peer)) {
     return { kind, port, peer: { address: peer.address, port: peer.port } };
   }
   throw new TunnelError(CloseCode.protocolError, `an unknown request: ${JSON.stringify(kind)?.slice(0, 40)}`);

@@ -6,9 +6,10 @@ import {
   AF_INET,
   AF_INET6,
   acceptanceOf,
+  connectedUdpRequest,
   connectionRequest,
   listenersRequest,
-  parseListeners,
+  parseSockets,
 } from '../../../images/network/sock-diag.ts';
 
 /** One struct nlmsghdr with an inet_diag_msg of 72 bytes, as the kernel answers. */
@@ -69,18 +70,32 @@ describe('sock_diag', () => {
   });
 
   it('is read message after message until it is done', () => {
-    const first = parseListeners(
+    const first = parseSockets(
       Buffer.concat([answer(AF_INET, '00000000', 8080), answer(AF_INET, '7f000001', 9229)]),
     );
-    assert.deepEqual(first, {
-      listeners: [
+    assert.deepEqual(
+      first.sockets.map(({ own }) => own),
+      [
         { address: '00000000', port: 8080 },
         { address: '7f000001', port: 9229 },
       ],
-      done: false,
-    });
-    const last = parseListeners(Buffer.concat([answer(AF_INET6, '0'.repeat(32), 80), DONE]));
-    assert.deepEqual(last, { listeners: [{ address: '0'.repeat(32), port: 80 }], done: true });
+    );
+    assert.equal(first.done, false);
+    const last = parseSockets(Buffer.concat([answer(AF_INET6, '0'.repeat(32), 80), DONE]));
+    const none = { address: '0'.repeat(32), port: 0 };
+    assert.deepEqual(last, { sockets: [{ own: { ...none, port: 80 }, peer: none }], done: true });
+  });
+
+  it('says to whom a socket is connected', () => {
+    const message = answer(AF_INET, '0a2a0009', 40_000);
+    message.writeUInt16BE(53, 16 + 6);
+    message.write('0a2b000a', 16 + 24, 'hex');
+    assert.deepEqual(parseSockets(message).sockets, [
+      { own: { address: '0a2a0009', port: 40_000 }, peer: { address: '0a2b000a', port: 53 } },
+    ]);
+    const request = connectedUdpRequest(AF_INET);
+    assert.deepEqual([request.readUInt8(16), request.readUInt8(17)], [AF_INET, 17]);
+    assert.equal(request.readUInt32LE(20), 1 << 1, 'those that are connected');
   });
 
   it('says what the kernel refuses, and what is malformed', () => {
@@ -88,8 +103,8 @@ describe('sock_diag', () => {
     error.writeUInt32LE(36, 0);
     error.writeUInt16LE(2, 4);
     error.writeInt32LE(-2, 16);
-    assert.throws(() => parseListeners(error), /errno 2/);
-    assert.throws(() => parseListeners(answer(AF_INET, '00000000', 80).subarray(0, 60)), /malformed/);
+    assert.throws(() => parseSockets(error), /errno 2/);
+    assert.throws(() => parseSockets(answer(AF_INET, '00000000', 80).subarray(0, 60)), /malformed/);
   });
 });
 

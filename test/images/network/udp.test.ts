@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { UdpRelay } from '../../../images/network/udp.ts';
 import { type Datagram, DatagramDecoder, encodeDatagram } from '../../../src/tunnel/datagram.ts';
 import { ResetCode } from '../../../src/tunnel/errors.ts';
-import { decodeRequest } from '../../../src/tunnel/request.ts';
+import { decodeRequest, type StreamRequest } from '../../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { type TunnelPair, tunnelPair } from '../../tunnel/tunnel-pair.ts';
 
@@ -13,16 +13,22 @@ const MAX_ASSOCIATIONS = 1_024;
 let pair: TunnelPair;
 let relay: UdpRelay;
 let linked: boolean;
+/** What the proxy was asked for. */
+let asked: StreamRequest[];
+/** To whom the namespace's sockets are connected, by port. */
+let connected: Map<number, { address: Buffer; port: number }>;
 /** The proxy's ends, in the order in which they were opened, with what arrived there. */
 let sockets: { stream: TunnelStream; received: Datagram[] }[];
 
 beforeEach(async () => {
   linked = true;
+  asked = [];
+  connected = new Map();
   const mine: typeof sockets = [];
   sockets = mine;
   pair = await tunnelPair({
     onStream(stream, payload) {
-      assert.deepEqual(decodeRequest(payload), { kind: 'udp' });
+      asked.push(decodeRequest(payload));
       stream.accept();
       const decoder = new DatagramDecoder();
       const received: Datagram[] = [];
@@ -30,7 +36,10 @@ beforeEach(async () => {
       mine.push({ stream, received });
     },
   });
-  relay = new UdpRelay(() => (linked ? pair.agent.tunnel : undefined));
+  relay = new UdpRelay(
+    () => (linked ? pair.agent.tunnel : undefined),
+    (port) => connected.get(port),
+  );
 });
 
 const datagram = (text: string, port = 53): Datagram => ({
@@ -55,6 +64,7 @@ describe('the sockets of the namespace', () => {
     send(40_001, 'three');
     await pair.settle();
     assert.equal(sockets.length, 2);
+    assert.deepEqual(asked, [{ kind: 'udp' }, { kind: 'udp' }]);
     assert.deepEqual(sockets[0]?.received, [datagram('one', 53), datagram('two', 54)]);
     assert.deepEqual(sockets[1]?.received, [datagram('three')]);
   });
@@ -68,6 +78,26 @@ describe('the sockets of the namespace', () => {
     await pair.settle();
     assert.deepEqual(heard, [datagram('answer'), datagram('from another', 7)]);
     assert.deepEqual(other, []);
+  });
+
+  it('that are connected are so in the pod, until they send to somebody else', async () => {
+    connected.set(40_000, { address: Buffer.from([10, 43, 0, 10]), port: 53 });
+    send(40_000, 'one');
+    send(40_000, 'two');
+    await pair.settle();
+    assert.deepEqual(asked, [{ kind: 'udp', peer: { address: '10.43.0.10', port: 53 } }]);
+    connected.delete(40_000);
+    sockets[0]?.stream.on('error', () => {});
+    send(40_000, 'three', 54);
+    await pair.settle();
+    assert.deepEqual(asked.at(-1), { kind: 'udp' });
+    assert.deepEqual(
+      sockets.map(({ stream, received }) => [stream.destroyed, texts(received)]),
+      [
+        [true, ['one', 'two']],
+        [false, ['three']],
+      ],
+    );
   });
 
   it('send what is lost while there is no link, and what arrives once there is', async () => {

@@ -3,8 +3,15 @@ import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it, mock } from 'node:test';
-import { dialOut, relayUdp } from '../../../images/proxy/outbound.ts';
-import { type Datagram, DatagramDecoder, encodeDatagram } from '../../../src/tunnel/datagram.ts';
+import { dialOut } from '../../../images/proxy/outbound.ts';
+import { relayUdp } from '../../../images/proxy/udp.ts';
+import {
+  type Datagram,
+  DatagramDecoder,
+  encodeDatagram,
+  unreachable,
+  unreachableCode,
+} from '../../../src/tunnel/datagram.ts';
 import { ResetCode, type StreamReset } from '../../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { tunnelPair } from '../../tunnel/tunnel-pair.ts';
@@ -116,8 +123,8 @@ describe('the datagrams of one socket of the process', () => {
     return socket.address().port;
   }
 
-  async function relay() {
-    const near = await stream(relayUdp);
+  async function relay(to?: { address: string; port: number }) {
+    const near = await stream((given) => relayUdp(given, to));
     const received: Datagram[] = [];
     const decoder = new DatagramDecoder();
     near.on('data', (chunk: Buffer) => received.push(...decoder.push(chunk)));
@@ -132,6 +139,45 @@ describe('the datagrams of one socket of the process', () => {
     send(port, 'one');
     await until(() => received.length === 1);
     assert.deepEqual(received[0], { address: LOOPBACK, port, payload: Buffer.from('re: one') });
+  });
+
+  it('of a connected one reach its peer, and nobody else is heard', async () => {
+    const from: number[] = [];
+    const port = await peer((bytes, { port: source }, answer) => {
+      from.push(source);
+      answer(bytes);
+    });
+    const stranger = createSocket('udp4');
+    peers.push(stranger);
+    const { received, send } = await relay({ address: '127.0.0.1', port });
+    send(port, 'one');
+    await until(() => received.length === 1);
+    stranger.send('from a stranger', from[0] ?? 0, '127.0.0.1');
+    await quiet();
+    send(port, 'two');
+    await until(() => received.length > 1);
+    assert.deepEqual(
+      received.map(({ payload }) => `${payload}`),
+      ['one', 'two'],
+    );
+  });
+
+  it('of a connected one to a port where nobody listens are answered as ICMP answers', async () => {
+    const port = await peer(() => {});
+    peers.pop()?.close();
+    const { received, send } = await relay({ address: '127.0.0.1', port });
+    send(port, 'one');
+    await until(() => received.length === 1);
+    assert.deepEqual(received[0], unreachable(LOOPBACK, ResetCode.connectionRefused));
+    assert.equal(unreachableCode(received[0] as Datagram), ResetCode.connectionRefused);
+  });
+
+  it('of a connected one to which no way leads are each answered so', async () => {
+    const { received, send } = await relay({ address: '255.255.255.255', port: 9 });
+    send(9, 'one');
+    send(9, 'two');
+    await until(() => received.length === 2);
+    assert.ok(received.every((datagram) => unreachableCode(datagram) !== undefined));
   });
 
   it('come from one socket, whoever they go to', async () => {
