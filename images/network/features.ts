@@ -8,7 +8,10 @@ import { TUN } from './ip.ts';
 import type { Feature } from './messages.ts';
 import { REDIRECT_PORT } from './messages.ts';
 import { listeningSockets, originalDestination } from './native.ts';
+import { holdSyns } from './rules.ts';
 import { TUN_MTU, takeOverRoutes } from './setup.ts';
+import { openSynQueue } from './syn-queue.ts';
+import { Callers } from './transparent.ts';
 import { openTun } from './tun-device.ts';
 
 /** Addresses that are nobody's (RFC 5737): the pod's, and one in the cluster. */
@@ -18,12 +21,25 @@ const PEER = { host: '192.0.2.2', port: 80 };
 /** A redirected connection arrives at once, or never (ms). */
 const REDIRECT_LIMIT_MS = 2_000;
 
-/** In their order: a later one builds on those before it. */
-const TRIALS: readonly [name: string, trial: () => unknown][] = [
+/** In their order: a later one builds on those before it. A session does without those that say how it is `without` them. */
+const TRIALS: readonly [name: string, trial: () => unknown, without?: string][] = [
   ['sock_diag', listeningSockets],
   ['TUN device', () => openTun(TUN, TUN_MTU, () => {})],
   ['routes, marks and rules', () => takeOverRoutes(POD)],
   ['redirect of TCP', redirected],
+  [
+    'packets that wait (NFQUEUE)',
+    async () => {
+      openSynQueue(() => {});
+      await holdSyns();
+    },
+    'connections seem accepted before the peer has accepted',
+  ],
+  [
+    "callers' addresses (IP_TRANSPARENT)",
+    () => new Callers(POD).keep(),
+    "the process sees the pod's address as its callers'",
+  ],
 ];
 
 async function redirected(): Promise<void> {
@@ -39,14 +55,15 @@ async function redirected(): Promise<void> {
 
 async function tryAll(): Promise<Feature[]> {
   const found: Feature[] = [];
-  for (const [name, trial] of TRIALS) {
+  for (const [name, trial, without] of TRIALS) {
     try {
       await trial();
       found.push({ name });
     } catch (error) {
       // What builds on it would only fail as well.
       const failure = (error as Error).message.trim().replace(/\s*\n\s*/g, ' | ');
-      return [...found, { name, failure }];
+      found.push({ name, failure, ...(without !== undefined && { without }) });
+      if (without === undefined) return found;
     }
   }
   return found;

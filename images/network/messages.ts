@@ -67,4 +67,6 @@ export interface Feature {
   name: string;
   /** Why it cannot be used; undefined where it can. */
   failure?: string;
+  /** What a session is like without it; undefined for a part that it cannot do without. */
+  without?: string;
 }
