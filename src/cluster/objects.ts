@@ -1,6 +1,7 @@
-import type { V1ConfigMap, V1Deployment, V1DeploymentList, V1Service } from '@kubernetes/client-node';
+import type { V1ConfigMap, V1Deployment, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
-import { ask, type Cluster, statusOf } from './client.ts';
+import { ask, type Cluster } from './client.ts';
+import { remove, removePods } from './remove-pods.ts';
 import { giveBackService, heldServices } from './takeover.ts';
 
 /** What a session puts into the namespace. */
@@ -30,15 +31,6 @@ export async function giveBackServices(cluster: Cluster, session: string): Promi
   const names = await heldServices(cluster, session);
   await Promise.all(names.map((name) => giveBackService(cluster, name, session)));
   return names;
-}
-
-/** Deletes something, which may be gone already. Throws TpError. */
-async function remove(what: string, deleting: Promise<unknown>): Promise<void> {
-  try {
-    await deleting;
-  } catch (error) {
-    if (statusOf(error) !== 404) await ask(`deleting ${what}`, Promise.reject(error));
-  }
 }
 
 /**
@@ -77,22 +69,16 @@ export async function deleteObjects(
   graceSeconds: number,
   waitingFor: (what: string) => void = () => {},
 ): Promise<void> {
-  const { core, apps, namespace } = cluster;
+  const { core, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
-  const [deployments, configMaps, services] = await Promise.all([
-    seenDeployments(cluster, labelSelector),
+  const [configMaps, services] = await Promise.all([
     ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector })),
     ask('listing Services', core.listNamespacedService({ namespace, labelSelector })),
   ]);
   const names = (list: { items: { metadata?: { name?: string } }[] }) =>
     list.items.map((item) => item.metadata?.name ?? '');
   await Promise.all([
-    ...names(deployments).map((name) =>
-      remove(
-        `Deployment ${name}`,
-        apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' }),
-      ),
-    ),
+    removePods(cluster, labelSelector, graceSeconds, waitingFor),
     ...names(configMaps).map((name) =>
       remove(`ConfigMap ${name}`, core.deleteNamespacedConfigMap({ name, namespace })),
     ),
@@ -100,59 +86,6 @@ export async function deleteObjects(
       remove(`Service ${name}`, core.deleteNamespacedService({ name, namespace })),
     ),
   ]);
-  await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
-}
-
-/** A controller that has not seen a Deployment by then (ms) is not there: then nothing makes a pod. */
-const SEEN_LIMIT_MS = 2_000;
-
-/**
- * The Deployments, once their controller has seen them: one that is deleted before that may get its pod all the same, a moment
- * after nothing of it could be found.
- */
-async function seenDeployments(
-  { apps, namespace }: Cluster,
-  labelSelector: string,
-): Promise<V1DeploymentList> {
-  const end = performance.now() + SEEN_LIMIT_MS;
-  for (;;) {
-    const list = await ask(
-      'listing Deployments',
-      apps.listNamespacedDeployment({ namespace, labelSelector }),
-    );
-    const unseen = list.items.some(
-      ({ metadata, status }) => metadata?.creationTimestamp && status?.observedGeneration === undefined,
-    );
-    if (!unseen || performance.now() > end) return list;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-/** How often to look whether the pods have gone (ms). */
-const POLL_MS = 100;
-
-async function deletePods(
-  { core, apps, namespace }: Cluster,
-  labelSelector: string,
-  gracePeriodSeconds: number,
-  waitingFor: (what: string) => void,
-): Promise<void> {
-  const asked = new Set<string>();
-  for (;;) {
-    const [pods, sets] = await Promise.all([
-      ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
-      ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector })),
-    ]);
-    if (pods.items.length === 0 && sets.items.length === 0) return;
-    for (const { metadata } of pods.items) {
-      const name = metadata?.name ?? '';
-      waitingFor(`pod ${name} to end`);
-      if (asked.has(metadata?.uid ?? '')) continue;
-      asked.add(metadata?.uid ?? '');
-      await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }));
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 /** Sessions that have objects in the namespace, with the owner's annotation as it is. Throws TpError. */
@@ -161,13 +94,14 @@ export async function listSessions({
   core,
   namespace,
 }: Cluster): Promise<Map<string, Record<string, string>>> {
-  const [deployments, configMaps, services] = await Promise.all([
+  const [deployments, sets, configMaps, services] = await Promise.all([
     ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: SESSION })),
+    ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector: SESSION })),
     ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector: SESSION })),
     ask('listing Services', core.listNamespacedService({ namespace })),
   ]);
   const sessions = new Map<string, Record<string, string>>();
-  for (const { metadata } of [...configMaps.items, ...deployments.items]) {
+  for (const { metadata } of [...sets.items, ...configMaps.items, ...deployments.items]) {
     const session = metadata?.labels?.[SESSION];
     if (session) sessions.set(session, metadata?.annotations ?? {});
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { V1Deployment } from '@kubernetes/client-node';
+import type { V1Deployment, V1OwnerReference, V1ReplicaSet } from '@kubernetes/client-node';
 import {
   createObjects,
   deleteObjects,
@@ -15,6 +15,7 @@ import { FakeCluster, refusal } from './fake-cluster.ts';
 let fake: FakeCluster;
 const metadata = {
   name: 'tp-shop-abc',
+  uid: 'd',
   labels: { 'tp/session': 'abc' },
   annotations: { 'tp/owner': '{"pid":1}' },
 };
@@ -24,6 +25,13 @@ const OBJECTS: SessionObjects = {
   deployment: { metadata, spec: { selector: {}, template: {} } } as V1Deployment,
 };
 const MINE = { 'tp/session': 'abc' };
+
+/** What the Deployment's controller makes, with so many pods of it there. */
+const replicaSet = (replicas: number): V1ReplicaSet => ({
+  metadata: { name: 'rs', uid: '2', labels: MINE, ownerReferences: [{ uid: 'd' }] as V1OwnerReference[] },
+  spec: { replicas: 1, selector: {} },
+  status: { replicas },
+});
 
 beforeEach(() => {
   fake = new FakeCluster();
@@ -63,6 +71,7 @@ describe('the objects of a session', () => {
 
   it('are deleted, all of them and no others', async () => {
     await createObjects(fake.cluster, OBJECTS);
+    fake.replicaSets.add(replicaSet(1));
     fake.pods.add(
       { metadata: { name: 'pod', uid: '1', labels: MINE } },
       { metadata: { name: 'original', uid: '2', labels: { app: 'shop' } } },
@@ -75,26 +84,44 @@ describe('the objects of a session', () => {
     assert.deepEqual([...fake.pods.items.keys()], ['original', 'of-another']);
   });
 
-  it('are gone only when the pods and the ReplicaSet are', async () => {
+  it('are gone only when the pods are, and their controllers go before them', async () => {
     await createObjects(fake.cluster, OBJECTS);
     fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
-    fake.replicaSets.add({ metadata: { name: 'rs', labels: MINE } });
-    // The pod takes a while to end, and its ReplicaSet to be collected.
+    fake.replicaSets.add(replicaSet(1));
+    // The pod takes a while to end.
     let lists = 0;
     const waited: string[] = [];
     fake.before = (request) => {
       if (request === 'list pod' && ++lists === 3) fake.pods.items.clear();
-      if (request === 'list replicaset' && lists === 4) fake.replicaSets.items.clear();
       if (request === 'delete pod pod') throw refusal(404, 'it is ending already');
     };
     await deleteObjects(fake.cluster, 'abc', 5, (what) => waited.push(what));
-    assert.ok(lists >= 4);
     assert.deepEqual(waited, ['pod pod to end', 'pod pod to end']);
-    assert.equal(fake.requests.filter((request) => request === 'delete pod pod').length, 1, 'asked once');
+    const deletions = fake.requests.filter((request) => /^delete (deployment|replicaset|pod)/.test(request));
+    assert.deepEqual(
+      deletions,
+      ['delete deployment tp-shop-abc', 'delete replicaset rs', 'delete pod pod'],
+      'each is asked once',
+    );
+  });
+
+  it('are not deleted while a controller is about to make a pod, which nobody would find', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    let lists = 0;
+    fake.before = (request) => {
+      if (request.startsWith('delete deployment')) assert.equal(lists, 3);
+      if (request !== 'list replicaset') return;
+      lists += 1;
+      if (lists === 2) fake.replicaSets.add(replicaSet(0));
+      if (lists === 3) fake.replicaSets.add(replicaSet(1));
+    };
+    await deleteObjects(fake.cluster, 'abc', 5);
+    assert.equal(fake.replicaSets.items.size, 0);
   });
 
   it('may be deleted again, and by two at once', async () => {
     await createObjects(fake.cluster, OBJECTS);
+    fake.replicaSets.add(replicaSet(1));
     await Promise.all([deleteObjects(fake.cluster, 'abc', 0), deleteObjects(fake.cluster, 'abc', 0)]);
     await deleteObjects(fake.cluster, 'abc', 0);
     assert.equal(fake.deployments.items.size, 0);
@@ -102,6 +129,7 @@ describe('the objects of a session', () => {
 
   it('that cannot be deleted are told', async () => {
     await createObjects(fake.cluster, OBJECTS);
+    fake.replicaSets.add(replicaSet(1));
     fake.before = (request) => {
       if (request.startsWith('delete deployment')) throw refusal(403, 'no');
     };
@@ -131,9 +159,11 @@ describe('the sessions of a namespace', () => {
     await takeService(fake.cluster, 'shop', 'abc');
     fake.services.add({ metadata: { name: 'held' }, spec: { selector: { 'tp/session': 'gone' } } });
     fake.configMaps.add({ metadata: { name: 'left', labels: { 'tp/session': 'left' } } });
+    fake.replicaSets.add({ metadata: { name: 'half', labels: { 'tp/session': 'half' } } });
     const sessions = await listSessions(fake.cluster);
     assert.deepEqual(Object.fromEntries(sessions), {
       abc: { 'tp/owner': '{"pid":1}' },
+      half: {},
       left: {},
       gone: {},
     });

@@ -1,0 +1,107 @@
+import type { V1Deployment, V1ReplicaSet } from '@kubernetes/client-node';
+import { ask, type Cluster, statusOf } from './client.ts';
+
+/** How often to look how far it is (ms); and for what takes but a few of the cluster's own requests. */
+const POLL_MS = 100;
+const BRIEF_POLL_MS = 25;
+
+/** A controller that has made no pod by then (ms) is not there, or makes none. */
+const MADE_LIMIT_MS = 2_000;
+
+/** Deletes something, which may be gone already. Throws TpError. */
+export async function remove(what: string, deleting: Promise<unknown>): Promise<void> {
+  try {
+    await deleting;
+  } catch (error) {
+    if (statusOf(error) !== 404) await ask(`deleting ${what}`, Promise.reject(error));
+  }
+}
+
+/**
+ * Deletes the Deployment with that label and what it made, and waits until all of it is gone. The controllers go first and
+ * leave their pods alone: else one would make a successor for the pod that we delete, and the garbage collector would give
+ * the pod the whole grace of its template, which a kubelet does not shorten any more. Throws TpError.
+ */
+export async function removePods(
+  cluster: Cluster,
+  labelSelector: string,
+  graceSeconds: number,
+  waitingFor: (what: string) => void,
+): Promise<void> {
+  const { apps, namespace } = cluster;
+  const orphan = { namespace, propagationPolicy: 'Orphan' } as const;
+  const deployments = async () =>
+    (await ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector }))).items;
+  const sets = async () =>
+    (await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector }))).items;
+  await untilMade(deployments, sets);
+  await untilNone(deployments, (name) =>
+    remove(`Deployment ${name}`, apps.deleteNamespacedDeployment({ name, ...orphan })),
+  );
+  await untilNone(sets, (name) =>
+    remove(`ReplicaSet ${name}`, apps.deleteNamespacedReplicaSet({ name, ...orphan })),
+  );
+  await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
+}
+
+/** Waits until the controllers have made what they were asked for: what is on its way would arrive after all was found gone. */
+async function untilMade(
+  deployments: () => Promise<V1Deployment[]>,
+  sets: () => Promise<V1ReplicaSet[]>,
+): Promise<void> {
+  const end = performance.now() + MADE_LIMIT_MS;
+  for (;;) {
+    const wanted = await deployments();
+    if (wanted.length === 0 || performance.now() > end) return;
+    const made = await sets();
+    const isMade = ({ metadata }: V1Deployment) =>
+      made.some(
+        (set) =>
+          set.metadata?.ownerReferences?.some(({ uid }) => uid === metadata?.uid) &&
+          (set.status?.replicas ?? 0) >= (set.spec?.replicas ?? 1),
+      );
+    if (wanted.every(isMade)) return;
+    await pause(BRIEF_POLL_MS);
+  }
+}
+
+/** Deletes each once, and waits until there are none. */
+async function untilNone(
+  list: () => Promise<(V1Deployment | V1ReplicaSet)[]>,
+  deleteOne: (name: string) => Promise<void>,
+): Promise<void> {
+  const asked = new Set<string>();
+  for (;;) {
+    const items = await list();
+    if (items.length === 0) return;
+    for (const { metadata } of items) {
+      if (asked.has(metadata?.uid ?? '')) continue;
+      asked.add(metadata?.uid ?? '');
+      await deleteOne(metadata?.name ?? '');
+    }
+    await pause(BRIEF_POLL_MS);
+  }
+}
+
+async function deletePods(
+  { core, namespace }: Cluster,
+  labelSelector: string,
+  gracePeriodSeconds: number,
+  waitingFor: (what: string) => void,
+): Promise<void> {
+  const asked = new Set<string>();
+  for (;;) {
+    const pods = await ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector }));
+    if (pods.items.length === 0) return;
+    for (const { metadata } of pods.items) {
+      const name = metadata?.name ?? '';
+      waitingFor(`pod ${name} to end`);
+      if (asked.has(metadata?.uid ?? '')) continue;
+      asked.add(metadata?.uid ?? '');
+      await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }));
+    }
+    await pause(POLL_MS);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
