@@ -21,13 +21,7 @@ import * as messages from './messages.ts';
 import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { redirectServer } from './redirect.ts';
-import {
-  dockerHostAddresses,
-  LocalRoutes,
-  nameOwnAddress,
-  takeOverRoutes,
-  writeResolvConf,
-} from './setup.ts';
+import { dockerHostAddresses, LocalRoutes, takeOverRoutes, writeHosts, writeResolvConf } from './setup.ts';
 import type { Callers } from './transparent.ts';
 import { RESOLVER_PORT, serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
@@ -87,7 +81,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   gateways = await takeOverRoutes(wanted.podAddress);
   const features = await path.use();
   await setLocal(wanted);
-  nameOwnAddress(wanted.podAddress);
+  writeHosts(wanted.podAddress, wanted.hostAliases);
   writeResolvConf(wanted.resolvConf);
   tell({ event: 'configured', features });
 }

@@ -16,6 +16,8 @@ export interface Configuration extends LocalNetwork {
   podAddress: string;
   /** The pod's /etc/resolv.conf. */
   resolvConf: string;
+  /** Lines of its /etc/hosts that stand for `hostAliases`. */
+  hostAliases: string[];
   /** Which port of the user's process answers for which port of the pod. */
   ports: { pod: number; process: number }[];
 }

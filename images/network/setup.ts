@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { hostsLikePod } from '../hosts-file.ts';
 import { ip, iptables, TUN } from './ip.ts';
 import { REDIRECT_PORT } from './messages.ts';
 
@@ -113,12 +114,12 @@ export function dockerHostAddresses(): string[] {
     .flatMap(([address]) => address ?? []);
 }
 
-/** Makes the container's own name mean the pod's address, as in a pod; in place, as the file is a mount. */
-export function nameOwnAddress(podAddress: string): void {
-  const own = hostname();
-  const lines = readFileSync('/etc/hosts', 'utf8').split('\n');
-  const others = lines.filter((line) => !line.trim().split(/\s+/).slice(1).includes(own));
-  writeFileSync('/etc/hosts', `${others.join('\n').trimEnd()}\n${podAddress}\t${own}\n`);
+/** Makes the container's names mean what they mean in the pod; in place, as the file is a mount. */
+export function writeHosts(podAddress: string, aliases: readonly string[]): void {
+  writeFileSync(
+    '/etc/hosts',
+    hostsLikePod(readFileSync('/etc/hosts', 'utf8'), podAddress, hostname(), aliases),
+  );
 }
 
 /** Writes the pod's resolv.conf into the file that all joined containers share; in place, as it is a mount. */

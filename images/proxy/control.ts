@@ -4,6 +4,7 @@ import type { Answer, Call, Phase, PodView, ProbeResult, ProxyEvent } from '../.
 import { ResetCode } from '../../src/tunnel/errors.ts';
 import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
+import { hostAliasesOf } from '../hosts-file.ts';
 import type { Fallback } from './fallback.ts';
 
 /** One dial of the probe may take this long (ms): longer than a lost SYN's first retransmission. */
@@ -44,7 +45,10 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
     case 'describe': {
       const { environment, addresses } = options;
       const resolvConf = readFileSync('/etc/resolv.conf', 'utf8');
-      return { result: { environment, addresses, hostname: hostname(), resolvConf } satisfies PodView };
+      const hostAliases = hostAliasesOf(readFileSync('/etc/hosts', 'utf8'));
+      return {
+        result: { environment, addresses, hostname: hostname(), resolvConf, hostAliases } satisfies PodView,
+      };
     }
     case 'probe':
       return { result: await probe(options.fallback, call.ports) };

@@ -91,6 +91,7 @@ export class Network {
       session: plan.session,
       podAddress,
       resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
+      hostAliases: view.hostAliases,
       ports: plan.ports,
     });
     const stop = new AbortController();

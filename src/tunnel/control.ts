@@ -23,6 +23,8 @@ export interface PodView {
   hostname: string;
   addresses: string[];
   resolvConf: string;
+  /** Lines of its /etc/hosts that stand for `hostAliases`. */
+  hostAliases: string[];
 }
 
 /** For each port, undefined where an original pod accepted, else why not. */

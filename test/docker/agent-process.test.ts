@@ -54,6 +54,7 @@ const CONFIGURATION: Configuration = {
   session: 'abc',
   podAddress: '10.42.0.9',
   resolvConf: 'nameserver 10.43.0.10\n',
+  hostAliases: [],
   ports: [{ pod: 8080, process: 3000 }],
   addresses: [],
   names: {},

@@ -80,7 +80,7 @@ endpoints: [${WIDE.map((address) => `{ addresses: [${address}] }`).join(', ')}]
 const ONE_PODS_OWN = new Set(['hostname', 'env HOSTNAME', 'env POD_NAME', 'env POD_IP']);
 
 /** What Docker gives a container and a kubelet does not; docs/parity.md says what comes of it. */
-const NOT_EQUAL = new Set<string>([]);
+const NOT_EQUAL = new Set(['/proc/self/status Seccomp']);
 
 /** The workload itself: made after the Services, so that its environment names them. */
 const WORKLOAD = `
