@@ -5,12 +5,15 @@ import { CONFIG_SCHEMA } from '../src/config-schema.ts';
 import { ERROR_GROUPS, OWN_FAILURE } from '../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../src/flags.ts';
 import { STATUS_SCHEMA } from '../src/status/schema.ts';
+import { type ParityRow, table as parityTable } from '../test/e2e/parity/report.ts';
 import { type Row, table } from '../test/faults/report.ts';
 
 /** The pages and parts of pages that are made from declarations of the code: path and text of each. */
 
 const ROOT = join(import.meta.dirname, '..');
 
+/** What the parity test saw last. */
+const PARITY = join(ROOT, 'test', 'e2e', 'parity', 'results.json');
 /** What `npm run test:faults` saw last. */
 const FAULTS = join(ROOT, 'test', 'faults', 'results.json');
 
@@ -49,6 +52,9 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
   },
   'docs/bench.md': {
     memory: () => measured('memory.md'),
+  },
+  'docs/parity.md': {
+    parity: () => parityTable(JSON.parse(readFileSync(PARITY, 'utf8')) as ParityRow[]),
   },
   'docs/faults.md': {
     faults: () => table(JSON.parse(readFileSync(FAULTS, 'utf8')) as Row[]),

@@ -1,12 +1,14 @@
 /** What a process sees in a pod of the workload, beside what it sees in the laptop's container, key by key. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { apply, inCluster, kubectl, kubectlArguments, withInput } from './harness/cluster.ts';
 import { inContainer, jsonFrom } from './harness/container.ts';
 import { Tp } from './harness/tp.ts';
+import type { ParityRow } from './parity/report.ts';
 
 const NAME = 'tp-e2e-parity';
+const RESULTS = new URL('parity/results.json', import.meta.url);
 const PROBE = readFileSync(new URL('parity/probe.mjs', import.meta.url), 'utf8');
 
 /** An address of the documentation's (RFC 5737): no route of the cluster has it. */
@@ -117,6 +119,7 @@ type Seen = Record<string, unknown>;
 
 describe('a process in the laptop’s container', () => {
   let tp: Tp;
+  let argument: string;
   let pod: Seen;
   let laptop: Seen;
 
@@ -132,7 +135,7 @@ describe('a process in the laptop’s container', () => {
       '-o',
       'jsonpath={.items[0].status.podIP}',
     );
-    const argument = JSON.stringify({ podOfThing1, nobody: NOBODY });
+    argument = JSON.stringify({ podOfThing1, nobody: NOBODY });
     const [program, prefix] = kubectlArguments;
     const exec = ['exec', '-i', 'deploy/parity', '--', 'node', '--input-type=module', '-', argument];
     pod = JSON.parse(await withInput(program, [...prefix, ...exec], PROBE)) as Seen;
@@ -155,6 +158,27 @@ describe('a process in the laptop’s container', () => {
       'parity-wide',
     );
     await kubectl('delete', 'endpointslices', 'parity-headless-1', 'parity-wide-1', '--ignore-not-found');
+  });
+
+  // For the table in docs/parity.md: TP_PARITY_RESULTS=1 node --test test/e2e/parity.test.ts && npm run docs
+  test('is compared with a plain docker run, too', async () => {
+    const run = [
+      'run',
+      '--rm',
+      '-i',
+      'examplecom/servicename:1.0',
+      'node',
+      '--input-type=module',
+      '-',
+      argument,
+    ];
+    const docker = JSON.parse(await withInput('docker', run, PROBE)) as Seen;
+    const told = (seen: Seen, key: string) => (seen[key] === undefined ? '–' : `${seen[key]}`);
+    const rows: ParityRow[] = Object.keys(pod)
+      .filter((key) => !ONE_PODS_OWN.has(key))
+      .map((key) => ({ key, pod: told(pod, key), tp: told(laptop, key), docker: told(docker, key) }));
+    assert.ok(rows.filter(({ pod: seen, docker: other }) => seen !== other).length > 20, 'they differ');
+    if (process.env.TP_PARITY_RESULTS) writeFileSync(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
   });
 
   test('sees what the pod sees', () => {
