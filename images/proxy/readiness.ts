@@ -18,9 +18,14 @@ export function readinessServer(
 ): Server {
   let reachedAt = Number.NEGATIVE_INFINITY;
   let servedAt = Number.NEGATIVE_INFINITY;
+  let serving = listeners.any;
+  // Not at the probes: a process may come and go between two of them.
+  listeners.on('change', () => {
+    if (serving || listeners.any) servedAt = performance.now();
+    serving = listeners.any;
+  });
   const [port] = ports;
   const serves = async (): Promise<boolean> => {
-    if (listeners.any) servedAt = performance.now();
     if (port === undefined || listeners.any) return true;
     if (performance.now() - reachedAt < FRESH_MS) return true;
     if (!fallback) return false;

@@ -18,9 +18,8 @@ export async function remove(what: string, deleting: Promise<unknown>): Promise<
 }
 
 /**
- * Deletes the Deployment with that label and what it made, and waits until all of it is gone. The controllers go first and
- * leave their pods alone: else one would make a successor for the pod that we delete, and the garbage collector would give
- * the pod the whole grace of its template, which a kubelet does not shorten any more. Throws TpError.
+ * Deletes the Deployment with that label and what it made, and waits until all of it is gone. The controllers go first, each
+ * before what it made: else one would make a successor for the pod that we delete. Throws TpError.
  */
 export async function removePods(
   cluster: Cluster,

@@ -86,11 +86,7 @@ describe('--replace', () => {
       const load = await Load.start('http://servicename/who', RATE, { patienceMs: PATIENCE_MS });
       await session.end('SIGINT');
       const { failures, by } = await load.stop();
-      // Refused where the pod was not ready for a moment (open, docs/replace.md); cut off is nobody.
-      assert.deepEqual(
-        failures.filter((why) => !why.includes('ECONNREFUSED')),
-        [],
-      );
+      assert.deepEqual(failures, []);
       assert.ok(
         Object.keys(by).some((host) => host.startsWith('servicename-')),
         JSON.stringify(by),

@@ -96,6 +96,16 @@ describe('readiness', () => {
     assert.equal(await status(), 503);
   });
 
+  it('lasts so after a process that came and went between two probes', async () => {
+    const listeners = new Listeners(100);
+    const agent = await Agent.connect(listeners);
+    const status = await readiness([await closedPort()], listeners, fallback());
+    assert.equal(await status(), 503);
+    await agent.say(8080);
+    await agent.say();
+    assert.equal(await status(), 200);
+  });
+
   it('asks the original pods no more often than needed, and again after a while', async () => {
     const { port, count } = await original();
     let now = 1_000;
