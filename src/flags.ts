@@ -23,6 +23,7 @@ export interface DockerRunFlags extends ClusterFlags {
   dropLabel: string[];
   port: string[];
   localCidr: string[];
+  unset: string[];
   networkImage?: string;
   proxyImage?: string;
   pushProxyImage: boolean;
@@ -49,6 +50,11 @@ function seconds(value: string): number {
 const several = (value: string, before: string[]): string[] => [...before, value];
 const list = (flags: string, description: string) =>
   new Option(flags, description).argParser(several).default([], 'none');
+
+function variable(value: string, before: string[]): string[] {
+  if (value !== '' && !value.includes('=')) return [...before, value];
+  throw new InvalidArgumentError('It is the name of a variable, without a value.');
+}
 
 /** Flags of every command that works in a namespace. */
 export const CLUSTER_FLAGS: readonly Option[] = [
@@ -80,6 +86,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
   list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
   list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
+  list(
+    '--unset <name>',
+    "leave this variable of the pod's out; `-e` gives one another value (repeatable)",
+  ).argParser(variable),
   new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
   new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
   new Option(

@@ -7,6 +7,7 @@ import { pushImage } from './docker/push-image.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
 import { Links } from './links.ts';
+import { withoutVariables } from './pod-view.ts';
 import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
 import { Reporter } from './reporter.ts';
@@ -76,7 +77,7 @@ export async function openSession(
         signal: either,
       }),
   );
-  const view = await proxy.control.describe();
+  const view = withoutVariables(await proxy.control.describe(), own.unset, (line) => progress.warn(line));
   await network.becomePod(view, plan);
   const links = new Links({
     proxy,

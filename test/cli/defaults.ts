@@ -13,6 +13,7 @@ export const DEFAULTS: DockerRunFlags = {
   dropLabel: [],
   port: [],
   localCidr: [],
+  unset: [],
   dryRun: false,
   pushProxyImage: false,
   poll: false,

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { apply, inCluster, kubectl, kubectlArguments, withInput } from './harness/cluster.ts';
 import { inContainer, jsonFrom } from './harness/container.ts';
-import { Tp } from './harness/tp.ts';
+import { Tp, tp } from './harness/tp.ts';
 import type { ParityRow } from './parity/report.ts';
 
 const NAME = 'tp-e2e-parity';
@@ -118,7 +118,7 @@ spec: { selector: { app: parity }, ports: [{ port: 80, targetPort: 9090 }] }
 type Seen = Record<string, unknown>;
 
 describe('a process in the laptop’s container', () => {
-  let tp: Tp;
+  let session: Tp;
   let argument: string;
   let pod: Seen;
   let laptop: Seen;
@@ -139,14 +139,14 @@ describe('a process in the laptop’s container', () => {
     const [program, prefix] = kubectlArguments;
     const exec = ['exec', '-i', 'deploy/parity', '--', 'node', '--input-type=module', '-', argument];
     pod = JSON.parse(await withInput(program, [...prefix, ...exec], PROBE)) as Seen;
-    tp = await Tp.session(
+    session = await Tp.session(
       ['--name', NAME, '--workload', 'deployment/parity', 'examplecom/servicename:1.0', 'node', '-e', SERVER],
       /Service parity is switched/,
     );
     laptop = JSON.parse(await inContainer(NAME, PROBE, argument)) as Seen;
   });
   after(async () => {
-    await tp?.end();
+    await session?.end();
     await kubectl('delete', 'deployment', 'parity');
     await kubectl(
       'delete',
@@ -214,6 +214,17 @@ describe('a process in the laptop’s container', () => {
       },
       'the probe sees nothing otherwise',
     );
+  });
+
+  test('is without what is unset, and has what is set, in the pod’s place', async () => {
+    const { stdout, stderr } = await tp(
+      'docker-run', '--no-inbound', '--workload', 'deployment/parity', '--unset', 'NOTE', '--unset', 'NOSUCH', '-e', 'LINES=mine',
+      'examplecom/servicename:1.0', 'node', '-e', 'console.log(JSON.stringify([process.env.NOTE, process.env.LINES, process.env.POD_NAME]))',
+    ); // biome-ignore format: a command line
+    const [note, lines, name] = JSON.parse(stdout) as (string | null)[];
+    assert.deepEqual([note, lines], [null, 'mine']);
+    assert.match(name ?? '', /^tp-parity-/);
+    assert.match(stderr, /--unset NOSUCH: the pod has no such variable/);
   });
 
   test('is called by who is calling: the socket shows the caller’s own address', async () => {
