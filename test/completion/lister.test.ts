@@ -262,6 +262,7 @@ describe('sessions', () => {
     ]);
     serve('/api/v1/namespaces/shop/services', []);
     serve('/apis/apps/v1/namespaces/shop/deployments', []);
+    serve('/apis/apps/v1/namespaces/shop/replicasets', []);
   });
   after(() => {
     docker.closeAllConnections();
