@@ -307,9 +307,13 @@ const GROUPS = {
       fix: 'start again; `tp leave` where putting back failed, too',
     },
     TP_SESSION_GONE: {
-      means:
-        "the session's objects are gone from the cluster: `tp leave` was run elsewhere, or the namespace removed",
+      means: "the session's objects are gone from the cluster: `tp leave` was run elsewhere",
       fix: 'start again',
+    },
+    TP_NAMESPACE_ENDS: {
+      means:
+        'somebody deletes the namespace: nothing can be made in it any more, so the session ends, or does not begin',
+      fix: 'start again once there is a new one; `-n NAMESPACE` for another',
     },
     TP_AGENT_LOST: {
       means: 'the agent in the network container ended; its last words follow',

@@ -19,7 +19,7 @@ const MAX_PAUSE_MS = 3_000;
 const GIVE_UP_MS = 10 * 60_000;
 
 /** Trying again does not help where the session is gone … */
-const GONE = 'TP_SESSION_GONE';
+const GONE = new Set(['TP_SESSION_GONE', 'TP_NAMESPACE_ENDS']);
 
 /** … and where the cluster refuses us, if it says so for this long (ms): one that starts again refuses everybody at first. */
 const REFUSALS = new Set(['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
@@ -120,7 +120,7 @@ export class Links {
       } catch (error) {
         signal.throwIfAborted();
         const { message, code } = error as TpError;
-        if (code === GONE) throw error;
+        if (GONE.has(code)) throw error;
         refusedSince = REFUSALS.has(code) ? (refusedSince ?? performance.now()) : undefined;
         if (refusedSince !== undefined && performance.now() - refusedSince > REFUSED_MS) throw error;
         if (performance.now() - began > giveUpMs) throw givenUp(giveUpMs, error);

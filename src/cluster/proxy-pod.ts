@@ -2,6 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
+import { assertNamespaceStays } from './namespace.ts';
 import { admissionRefusal } from './refusal.ts';
 import { watch } from './watch.ts';
 
@@ -204,13 +205,14 @@ async function refusalOf({ apps, namespace }: Cluster, labelSelector: string): P
 
 /**
  * The session's pod that runs now and is not about to end; undefined while there is none. Throws TpError: TP_SESSION_GONE
- * where nothing will make one any more.
+ * where nothing will make one any more, TP_NAMESPACE_ENDS where nothing can.
  */
 export async function runningProxyPod(
-  { core, apps, namespace }: Cluster,
+  cluster: Cluster,
   session: string,
   container: string,
 ): Promise<ProxyPod | undefined> {
+  const { core, apps, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const { items } = await ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector }));
   for (const { metadata, status } of items) {
@@ -218,13 +220,14 @@ export async function runningProxyPod(
     if (metadata?.deletionTimestamp || !own?.state?.running || !status?.podIP) continue;
     return { name: metadata?.name ?? '', uid: metadata?.uid ?? '', ip: status.podIP };
   }
+  await assertNamespaceStays(cluster); // in one that is being deleted the Deployment may be the last to go
   const deployments = await ask(
     'listing Deployments',
     apps.listNamespacedDeployment({ namespace, labelSelector }),
   );
   if (deployments.items.some(({ metadata }) => !metadata?.deletionTimestamp)) return undefined;
   throw new TpError('TP_SESSION_GONE', `session ${session} is no longer in the cluster`, {
-    hint: 'someone ran `tp leave`, or removed the namespace: start it again',
+    hint: 'someone ran `tp leave`: start it again',
   });
 }
 

@@ -12,6 +12,11 @@ const REFUSALS: readonly { words: RegExp; code: TpErrorCode; hint(words: RegExpE
     hint: ([, quota]) => `kubectl describe quota ${quota}`,
   },
   {
+    words: /in namespace (\S+) because it is being terminated/,
+    code: 'TP_NAMESPACE_ENDS',
+    hint: ([, namespace]) => `somebody deletes it: kubectl get namespace ${namespace}`,
+  },
+  {
     words: /violates PodSecurity/,
     code: 'TP_POD_SECURITY',
     hint: () =>

@@ -4,6 +4,7 @@ import { TpError } from '../errors.ts';
 import { OWNER, readOwner, SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
 import { ask, type Cluster } from './client.ts';
+import { assertNamespaceStays } from './namespace.ts';
 import { isEnded, listSessions } from './objects.ts';
 import { followServices } from './service-watch.ts';
 import { podPorts, selects } from './services.ts';
@@ -18,8 +19,8 @@ const MAX_PAUSE_MS = 30_000;
 /** A Service that was left alone for this long (ms) is taken again as quickly as the first time. */
 const CALM_MS = 60_000;
 
-/** What ends the session: another holder, or nobody who wants it. */
-const FINAL = new Set(['TP_SESSION_GONE', 'TP_HELD']);
+/** What ends the session: another holder, nobody who wants it, or no place for it. */
+const FINAL = new Set(['TP_SESSION_GONE', 'TP_NAMESPACE_ENDS', 'TP_HELD']);
 
 export interface GuardOptions {
   plan: SessionPlan;
@@ -70,7 +71,7 @@ export class ServiceGuard {
 
   /** Takes what a Service is like now. */
   look(service: V1Service, deleted: boolean): void {
-    const { plan, holds, warn } = this.#options;
+    const { plan, holds } = this.#options;
     const name = service.metadata?.name ?? '';
     const holder = service.spec?.selector?.[SESSION];
     if (service.metadata?.labels?.[SESSION] !== undefined) return; // a session's own
@@ -79,11 +80,23 @@ export class ServiceGuard {
     if (!holds(name) || this.#released.has(name)) return;
     if (deleted) {
       this.#gone.add(name);
-      return warn(`Service ${name} was deleted: nobody is led here by it until it is made again`);
+      this.#deleted(name);
+      return;
     }
     if (!fits) this.#release(name, holder === plan.session);
     else if (holder === undefined) this.#retake(name);
     else if (holder !== plan.session) this.#evicted(name).catch(this.#options.onFailed);
+  }
+
+  /** A Service may be made again, unless the whole namespace goes. */
+  #deleted(name: string): void {
+    const { cluster, warn, onFailed } = this.#options;
+    assertNamespaceStays(cluster).then(
+      () => warn(`Service ${name} was deleted: nobody is led here by it until it is made again`),
+      (error: unknown) => {
+        if (!this.#stopped.signal.aborted) onFailed(error);
+      },
+    );
   }
 
   /** Whether the Service's selector, but for our key, selects the session's pod. */

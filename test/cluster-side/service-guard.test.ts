@@ -83,6 +83,7 @@ describe('a Service that the session holds', () => {
 
   it('is taken again when it was deleted and is made again', async () => {
     guard.look(service('shop', { app: 'shop' }), true);
+    await until(() => said.length === 1); // once it is known that the namespace stays
     assert.match(said[0] ?? '', /Service shop was deleted/);
     becomes(service('shop', { app: 'shop' }));
     await until(() => said.length === 2);
