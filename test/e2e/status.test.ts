@@ -7,6 +7,7 @@ import type { SessionStatus } from '../../src/status/session-status.ts';
 import { callService, kubectl } from './harness/cluster.ts';
 import { eventually } from './harness/eventually.ts';
 import { otherMachine } from './harness/other-machine.ts';
+import { answered } from './harness/question.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
@@ -174,6 +175,31 @@ describe('tp leave', () => {
     assert.match(session.stderr, /\[TP_SESSION_GONE\]/);
     assert.equal(session.stderr.split('is switched to this laptop').length - 1, 2, 'each Service once');
     assert.doesNotMatch(await callService('http://servicename/who'), /"tp-servicename-/);
+    assert.deepEqual(await snapshot(), untouched);
+  });
+
+  test('asks at a terminal before it ends a live session of another machine, and does so only for a yes', async () => {
+    const untouched = await snapshot();
+    await using session = await Tp.session([IMAGE], SWITCHED);
+    const { session: id } = session;
+    const leave = (answer: string) => answered(otherMachine.place, ['leave', id], answer);
+    const asked = new RegExp(`tp session ${id}: \\S+ runs it, connected for \\d+ s\\. End it\\? \\[y/N\\] `);
+    const held = await snapshot();
+    for (const no of ['n\r', '\r']) {
+      const { code, screen } = await leave(no);
+      assert.match(screen, asked);
+      assert.match(screen, new RegExp(`left alone: ${id}`));
+      assert.equal(code, 0, screen);
+      assert.deepEqual(await snapshot(), held);
+      assert.match(await callService('http://servicename/who'), /"tp-servicename-/);
+    }
+    assert.doesNotMatch(session.stderr, /warning:|TP_/);
+    const { code, screen } = await leave('y\r');
+    assert.match(screen, asked);
+    assert.match(screen, new RegExp(`undone: ${id}`));
+    assert.equal(code, 0, screen);
+    assert.equal(await session.exited, 125, session.stderr);
+    assert.match(session.stderr, /\[TP_SESSION_GONE\]/);
     assert.deepEqual(await snapshot(), untouched);
   });
 

@@ -5,23 +5,16 @@ import { CLI, Tp } from './tp.ts';
 
 const NAME = 'tp-e2e-desk';
 
-const program = [
-  'unshare',
-  '--uts',
-  'sh',
-  '-c',
-  `hostname ${NAME} && exec "$@"`,
-  'sh',
-  process.execPath,
-  '--',
-  CLI,
-];
+const machine = ['unshare', '--uts', 'sh', '-c', `hostname ${NAME} && exec "$@"`, 'sh'];
+const program = [...machine, process.execPath, '--', CLI];
 
 /** What is only there if it is said so: by themselves two machines share neither Docker nor a runtime directory. */
 const OWN_PLACES = { DOCKER_HOST: 'unix:///tp-e2e/nowhere.sock', XDG_RUNTIME_DIR: '/tp-e2e/nowhere' };
 
 export const otherMachine = {
   name: NAME,
+  /** For a command that is run there without Docker: what is put before it, and its environment. */
+  place: { machine, env: OWN_PLACES },
 
   /** Runs a tp command there to its end, without Docker. */
   async tp(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
