@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/command.ts';
+import type { EnvFlags } from './env-command.ts';
 import { Interrupted, TpError } from './errors.ts';
 import { DOCKER_RUN_FLAGS, type DockerRunFlags, flagNames } from './flags.ts';
 import type { LogsFlags } from './logs-command.ts';
@@ -92,6 +93,15 @@ export async function logs(session: string | undefined, flags: LogsFlags, comman
   ]);
   const { own, progress } = await surroundings(command);
   await logsCommand(session, { ...flags, ...own }, progress, new Interrupts(() => {}).signal);
+}
+
+export async function env(target: string | undefined, _flags: unknown, command: Command): Promise<void> {
+  const [{ envCommand }, { Interrupts }] = await Promise.all([
+    import('./env-command.ts'),
+    import('./interrupts.ts'),
+  ]);
+  const { progress } = await surroundings(command);
+  await envCommand(target, command.opts<EnvFlags>(), progress, new Interrupts(() => {}));
 }
 
 export async function doctor(_flags: unknown, command: Command): Promise<void> {

@@ -225,8 +225,12 @@ const GROUPS = {
       means: 'a session of this name is held already, or a container of the user is called so',
       fix: '`tp status`; `tp down NAME`',
     },
+    TP_ENV_FORMAT: {
+      means: '`tp env`: a variable cannot be written in that format, such as one of several lines for Docker',
+      fix: 'the format that is named; `--unset NAME`, of a workload',
+    },
     TP_NO_SESSION: {
-      means: '`tp leave` or `tp logs` names a session that is not here, or there is none',
+      means: '`tp leave`, `tp logs` or `tp env` names a session that is not here, or there is none',
       fix: 'one of those listed; `-n NAMESPACE`',
     },
     TP_SEVERAL_SESSIONS: {

@@ -121,6 +121,21 @@ export const UP_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
   ({ long }) => !OF_DOCKER_RUN.has(long ?? ''),
 );
 
+/** Flags of `tp env`, which makes a pod for a moment. */
+export const ENV_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
+  (option) =>
+    CLUSTER_FLAGS.includes(option) ||
+    /^--(container|skip-init|without-container|drop-label|unset|proxy-image|push-proxy-image)$/.test(
+      option.long ?? '',
+    ),
+);
+
+/** Flags of a session that takes no traffic, where `given` says nothing else. */
+export function withoutTraffic(given: Partial<DockerRunFlags>): DockerRunFlags {
+  const defaults = DOCKER_RUN_FLAGS.map((option) => [option.attributeName(), option.defaultValue]);
+  return { ...Object.fromEntries(defaults), ...given, inbound: false, fallback: false };
+}
+
 /** Flags of `tp doctor`: what a session would be started with, as far as a check depends on it. */
 export const DOCTOR_FLAGS: readonly Option[] = DOCKER_RUN_FLAGS.filter(
   (option) =>

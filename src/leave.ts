@@ -17,7 +17,7 @@ import {
   WORKLOAD,
 } from './labels.ts';
 import type { Progress } from './progress.ts';
-import { removeStatusSocket } from './status/socket.ts';
+import { removeSockets } from './status/socket.ts';
 
 /** What is left of a session, in Docker, in the cluster, or in both. */
 export interface Remains {
@@ -74,7 +74,7 @@ export async function leaveSession(
   await giveBackServices(there, session);
   await Promise.all([docker && removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
   removeLinkDirectory(session);
-  removeStatusSocket(session);
+  removeSockets(session);
   if (remains.held !== undefined) removeHeldFiles(remains.held);
 }
 

@@ -12,7 +12,7 @@ import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
 import { Reporter } from './reporter.ts';
 import { reporterOf } from './status/report.ts';
-import { serveStatus } from './status/socket.ts';
+import { serveReport } from './status/socket.ts';
 import { Takeover } from './takeover.ts';
 import { together } from './together.ts';
 import type { PodView } from './tunnel/control.ts';
@@ -88,7 +88,8 @@ export async function openSession(
     onGivenUp: (error) => reporter.failed(error),
   });
   cleanup.defer(() => links.stop());
-  cleanup.defer(serveStatus(session, reporterOf(prepared, network, links)));
+  cleanup.defer(serveReport(session, 'status', reporterOf(prepared, network, links)));
+  cleanup.defer(serveReport(session, 'environment', async () => view.environment));
   await progress.step('link', () => links.begin(signal));
   if (plan.fallback) await proxy.checkFallback();
   let giveBack = async () => {};

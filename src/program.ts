@@ -1,7 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import * as actions from './actions.ts';
-import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, DOCTOR_FLAGS, UP_FLAGS } from './flags.ts';
+import { ENVIRONMENT_FORMATS } from './environment-text.ts';
+import { CLUSTER_FLAGS, DOCKER_RUN_FLAGS, DOCTOR_FLAGS, ENV_FLAGS, UP_FLAGS } from './flags.ts';
 
 /** Every command once: parser, help and completion are made from this. */
 
@@ -53,6 +54,13 @@ export function mainCommand(): Command {
     .option('-f, --follow', 'go on until the session ends')
     .addOption(new Option('--part <part>', 'only this part').choices(['agent', 'proxy']))
     .action(actions.logs);
+  withFlags(program.command('env [session]'), ENV_FLAGS)
+    .usage('[FLAGS] [SESSION | KIND/NAME]')
+    .description("print the pod's variables: of a session, or of a workload without taking its traffic")
+    .addOption(
+      new Option('--format <format>', 'how to write them').choices(ENVIRONMENT_FORMATS).default('dotenv'),
+    )
+    .action(actions.env);
   withFlags(program.command('doctor'), DOCTOR_FLAGS)
     .description('look for what is in the way of a session here, and say what to do about it')
     .option('--bundle [file]', 'also write it all into an archive to pass on, with secrets removed')

@@ -77,7 +77,7 @@ describe('a Service that the session holds', () => {
       await until(() => said.length === count);
       times.push(performance.now() - began);
     }
-    assert.ok(times[2] !== undefined && times[2] >= 1_000, `${times}`);
+    assert.ok(times[2] !== undefined && times[2] >= 990, `${times}`);
     assert.match(said[2] ?? '', /is there a controller/);
   });
 

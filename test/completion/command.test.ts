@@ -66,6 +66,7 @@ describe('tp __complete', () => {
       'status',
       'leave',
       'logs',
+      'env',
       'doctor',
       'rbac',
       'completion',

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { apply, inCluster, kubectl, kubectlArguments, withInput } from './harness/cluster.ts';
 import { inContainer, jsonFrom } from './harness/container.ts';
+import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 import type { ParityRow } from './parity/report.ts';
 
@@ -225,6 +226,30 @@ describe('a process in the laptop’s container', () => {
     assert.deepEqual([note, lines], [null, 'mine']);
     assert.match(name ?? '', /^tp-parity-/);
     assert.match(stderr, /--unset NOSUCH: the pod has no such variable/);
+  });
+
+  test('has the variables that tp env prints, of its session and of the workload', async () => {
+    const before = await snapshot();
+    const own = (seen: Record<string, string>) =>
+      Object.fromEntries(Object.entries(seen).filter(([name]) => !ONE_PODS_OWN.has(`env ${name}`)));
+    const ofSession = await tp('env', '--format', 'json');
+    assert.equal(ofSession.code, 0, ofSession.stderr);
+    const seen = JSON.parse(ofSession.stdout) as Record<string, string>;
+    for (const [name, value] of Object.entries(seen)) assert.equal(laptop[`env ${name}`], value, name);
+    assert.equal(seen.LINES, 'one\ntwo');
+    const ofWorkload = await tp('env', 'deployment/parity', '--format', 'json', '--unset', 'NOTE');
+    assert.equal(ofWorkload.code, 0, ofWorkload.stderr);
+    const { NOTE, ...rest } = own(seen);
+    assert.equal(NOTE, 'probed');
+    assert.deepEqual(own(JSON.parse(ofWorkload.stdout) as Record<string, string>), rest);
+    assert.deepEqual(await snapshot(), before, 'the pod for a moment is gone');
+    const shown = [ofSession.stderr, ofWorkload.stderr].join('');
+    assert.ok(!shown.includes('probed'), 'values go to stdout only');
+    const docker = await tp('env', '--format', 'docker');
+    assert.deepEqual([docker.code, docker.stdout], [125, '']);
+    assert.match(docker.stderr, /LINES: .*\[TP_ENV_FORMAT\]/);
+    const none = await tp('env', 'nosuch');
+    assert.match(none.stderr, /there is no session nosuch .*\[TP_NO_SESSION\]/);
   });
 
   test('is called by who is calling: the socket shows the caller’s own address', async () => {

@@ -9,7 +9,7 @@ import type { Docker } from '../../src/docker/connect.ts';
 import { TpError } from '../../src/errors.ts';
 import { CONTEXT, NAMESPACE, OWNER, type Owner, ownOwner, SESSION, WORKLOAD } from '../../src/labels.ts';
 import { gatherSessions, type Sides } from '../../src/status/gather.ts';
-import { serveStatus } from '../../src/status/socket.ts';
+import { serveReport } from '../../src/status/socket.ts';
 import { FakeCluster, refusal } from '../cluster-side/fake-cluster.ts';
 
 const MINE = 'aaaaaaaaaa';
@@ -58,7 +58,7 @@ const container = (session: string, owner: Owner) => ({
 
 /** A process that answers. */
 function answers(session: string): void {
-  const stop = serveStatus(session, async () => ({
+  const stop = serveReport(session, 'status', async () => ({
     labels: container(session, me).Labels,
     since: SINCE.toISOString(),
     services: [

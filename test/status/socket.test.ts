@@ -8,10 +8,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { LiveReport } from '../../src/status/session-status.ts';
 import {
   askSession,
-  removeStatusSocket,
-  serveStatus,
+  removeSockets,
+  serveReport,
+  sessionSocket,
   sessionsWithSocket,
-  statusSocket,
 } from '../../src/status/socket.ts';
 
 const SESSION = 'a1b2c3d4e5';
@@ -42,26 +42,26 @@ afterEach(() => {
 describe('the socket of a session', () => {
   it('is its user’s alone from the first moment, answers each asker, and goes with the session', async () => {
     const before = process.umask();
-    stop = serveStatus(SESSION, async () => REPORT);
-    assert.equal(statSync(statusSocket(SESSION)).mode & 0o777, 0o600);
+    stop = serveReport(SESSION, 'status', async () => REPORT);
+    assert.equal(statSync(sessionSocket(SESSION)).mode & 0o777, 0o600);
     assert.equal(process.umask(), before);
     assert.deepEqual(sessionsWithSocket(), [SESSION]);
     assert.deepEqual(await Promise.all([askSession(SESSION), askSession(SESSION)]), [REPORT, REPORT]);
     stop();
-    assert.equal(existsSync(statusSocket(SESSION)), false);
+    assert.equal(existsSync(sessionSocket(SESSION)), false);
     assert.equal(await askSession(SESSION), undefined);
   });
 
   it('that a killed process left gives nothing, and is removed', async () => {
-    writeFileSync(statusSocket(SESSION), '');
+    writeFileSync(sessionSocket(SESSION), '');
     assert.equal(await askSession(SESSION), undefined);
-    removeStatusSocket(SESSION);
-    removeStatusSocket(SESSION);
+    removeSockets(SESSION);
+    removeSockets(SESSION);
     assert.deepEqual(sessionsWithSocket(), []);
   });
 
   it('of a process that is stopped is not waited for', async () => {
-    const server = createServer(() => {}).listen(statusSocket(SESSION));
+    const server = createServer(() => {}).listen(sessionSocket(SESSION));
     await once(server, 'listening');
     const began = performance.now();
     assert.equal(await askSession(SESSION), undefined);
@@ -76,7 +76,7 @@ describe('the socket of a session', () => {
       write();
     };
     for (const answer of [endless, (socket: Socket) => void socket.end('{"labels"')]) {
-      const server = createServer(answer).listen(statusSocket(SESSION));
+      const server = createServer(answer).listen(sessionSocket(SESSION));
       await once(server, 'listening');
       assert.equal(await askSession(SESSION), undefined);
       await new Promise((resolve) => server.close(resolve));
@@ -84,9 +84,9 @@ describe('the socket of a session', () => {
   });
 
   it('cuts off askers that stay, and takes no more than a few of them', async () => {
-    stop = serveStatus(SESSION, () => new Promise(() => {}));
+    stop = serveReport(SESSION, 'status', () => new Promise(() => {}));
     const askers = Array.from({ length: 32 }, () =>
-      connect(statusSocket(SESSION))
+      connect(sessionSocket(SESSION))
         .on('error', () => {})
         .resume(),
     );
@@ -95,7 +95,7 @@ describe('the socket of a session', () => {
 
   it('does without, where the directory takes none', async () => {
     rmSync(runtime, { recursive: true });
-    stop = serveStatus(SESSION, async () => REPORT);
+    stop = serveReport(SESSION, 'status', async () => REPORT);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(sessionsWithSocket(), []);
     stop();
