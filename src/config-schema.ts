@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { DOCKER_RUN_FLAGS, MAX_WAIT_READY_S } from './flags.ts';
+import { DOCKER_RUN_FLAGS, MAX_SECONDS } from './flags.ts';
 
 /** The schema of tp.yaml, made from the declaration of the flags. JSON Schema, draft 2020-12. */
 
@@ -24,7 +24,7 @@ function propertyOf(option: Option): Property {
   const { description } = option;
   if (Array.isArray(option.defaultValue)) return { description, type: 'array', items: { type: 'string' } };
   if (typeof option.defaultValue === 'number')
-    return { description, type: 'number', minimum: 0, maximum: MAX_WAIT_READY_S };
+    return { description, type: 'number', minimum: 0, maximum: MAX_SECONDS };
   return { description, type: option.required ? 'string' : 'boolean' };
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { RESUME_LIMIT_MS } from './tunnel/limits.ts';
 
 /** Which cluster and namespace, as kubectl is told. */
 export interface ClusterFlags {
@@ -18,6 +19,8 @@ export interface DockerRunFlags extends ClusterFlags {
   fallback: boolean;
   /** Seconds. */
   waitReady: number;
+  /** Seconds. */
+  resumeLimit: number;
   skipInit: boolean;
   withoutContainer: string[];
   dropLabel: string[];
@@ -38,13 +41,13 @@ export interface DockerRunFlags extends ClusterFlags {
 /** A connection waits this long (s) for a process that has listened before: slow ones need it to start. */
 const WAIT_READY_S = 15;
 
-/** A caller that waits longer than this (s) has long given up. */
-export const MAX_WAIT_READY_S = 3_600;
+/** Longer than this (s) nobody waits. */
+export const MAX_SECONDS = 3_600;
 
 function seconds(value: string): number {
   const number = Number(value);
-  if (/^\d+(\.\d+)?$/.test(value) && number <= MAX_WAIT_READY_S) return number;
-  throw new InvalidArgumentError(`It is a number of seconds, at most ${MAX_WAIT_READY_S}.`);
+  if (/^\d+(\.\d+)?$/.test(value) && number <= MAX_SECONDS) return number;
+  throw new InvalidArgumentError(`It is a number of seconds, at most ${MAX_SECONDS}.`);
 }
 
 const several = (value: string, before: string[]): string[] => [...before, value];
@@ -78,6 +81,9 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   new Option('--wait-ready <seconds>', 'how long callers wait for a process that restarts')
     .argParser(seconds)
     .default(WAIT_READY_S),
+  new Option('--resume-limit <seconds>', 'how long open connections outlive a cut link')
+    .argParser(seconds)
+    .default(RESUME_LIMIT_MS / 1000),
   new Option('--skip-init', "leave out the pod's init containers, such as migrations").default(false),
   list(
     '--without-container <name>',

@@ -27,6 +27,8 @@ export interface SessionPlan {
   /** Whether Services that another session holds are taken all the same. */
   evict: boolean;
   fallback: boolean;
+  /** How long the connections of a cut link are kept (ms). */
+  resumeLimitMs: number;
   /** The workload that is scaled to zero meanwhile. */
   replaced: Replaced | undefined;
   tunnelPort: number;
@@ -70,6 +72,7 @@ export function planSession(input: PlanInput): SessionPlan {
   // A Service's name, unlike a Deployment's, has no dots.
   const name = `tp-${stand.workload.name.replaceAll('.', '-').slice(0, 40).replace(/-+$/, '')}-${session}`;
   const fallback = flags.fallback && ports.length > 0;
+  const resumeLimitMs = Math.round(flags.resumeLimit * 1000);
   const config: ProxyConfig = {
     session,
     tokenSha256: input.tokenSha256,
@@ -78,6 +81,7 @@ export function planSession(input: PlanInput): SessionPlan {
     ports: ports.map(({ pod }) => pod),
     ...(fallback ? { fallback: { service: name, namespace } } : {}),
     waitReadyMs: Math.round(flags.waitReady * 1000),
+    resumeLimitMs,
     environment: environmentOrder(stand.container),
   };
   const workload = target && `${target.workload.kind}/${target.workload.name}`;
@@ -108,6 +112,7 @@ export function planSession(input: PlanInput): SessionPlan {
     services,
     evict: flags.evict,
     fallback,
+    resumeLimitMs,
     tunnelPort,
     notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
     replaced: replacedBy(input, `${name}-guardian`, annotations),

@@ -139,6 +139,7 @@ function join(socket: Socket): void {
     session: `${configuration.session}-${randomBytes(4).toString('hex')}`,
     dialled: true,
     resumable: () => true,
+    resumeLimitMs: configuration.resumeLimitMs,
     onStream: serve,
     onLink(state, why) {
       if (tunnel !== next || moving) return; // the next pod's is waited for

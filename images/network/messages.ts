@@ -12,6 +12,8 @@ export interface LocalNetwork {
 
 export interface Configuration extends LocalNetwork {
   session: string;
+  /** How long the connections of a cut link are kept (ms). */
+  resumeLimitMs: number;
   /** The pod's address: the container gets it as its own. */
   podAddress: string;
   /** The pod's /etc/resolv.conf. */

@@ -15,6 +15,8 @@ export interface ProxyConfig {
   fallback?: { service: string; namespace: string };
   /** How long a connection waits for a process that has listened before and restarts (ms). */
   waitReadyMs: number;
+  /** How long the connections of a cut link are kept (ms). */
+  resumeLimitMs: number;
   /** The target's `env` in its order: those of `expand` hold `$(NAME)` references, still to be resolved. */
   environment: { name: string; expand: boolean }[];
 }

@@ -77,6 +77,7 @@ const links = sessionServer({
   },
   // Once the Services are given back nobody comes again.
   resumable: () => listeners.phase !== 'leaving',
+  resumeLimitMs: config.resumeLimitMs,
 });
 
 /** The pod's ports that the proxy listens on. */

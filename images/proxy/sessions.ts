@@ -25,6 +25,8 @@ export interface SessionsOptions {
   onLink(state: LinkState): void;
   /** Whether the agent's tunnel waits for another link when it loses one. */
   resumable(): boolean;
+  /** How long it waits (ms). */
+  resumeLimitMs: number;
 }
 
 /** Takes links, asks for the session's token, and gives each to its tunnel: a new one, or the agent's that goes on. The result is not listening yet. */
@@ -47,6 +49,7 @@ export function sessionServer(options: SessionsOptions): Server {
       role: 'proxy',
       dialled: false,
       resumable: () => role === 'agent' && options.resumable(),
+      resumeLimitMs: options.resumeLimitMs,
       onStream: (stream, request) => options.onStream(role, stream, request, tunnel),
       onLink(state) {
         if (agent === current) options.onLink(state);

@@ -89,6 +89,7 @@ export class Network {
     await this.agent.configure({
       ...local,
       session: plan.session,
+      resumeLimitMs: plan.resumeLimitMs,
       podAddress,
       resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
       hostAliases: view.hostAliases,

@@ -25,6 +25,8 @@ export interface TunnelOptions {
   onClosed?: (error?: TunnelError) => void;
   /** Whether the session outlives its link now, and waits for another. Without it, it does not. */
   resumable?: () => boolean;
+  /** How long it waits (ms), where that is not RESUME_LIMIT_MS. */
+  resumeLimitMs?: number;
   /** `down`: the link is gone, the session waits for another one. `silent`: it may be dead. `up`: neither any more. */
   onLink?: (state: LinkState, why?: TunnelError) => void;
 }
@@ -340,10 +342,10 @@ export class Tunnel implements StreamCarrier {
 
   /** The link is gone: the session ends, or waits for another one. */
   #lose(error: TunnelError): void {
-    const { resumable, onLink } = this.#options;
+    const { resumable, resumeLimitMs = limits.RESUME_LIMIT_MS, onLink } = this.#options;
     if (!this.#peer || !resumable?.()) return this.#finish(error);
     this.#detach();
-    this.#cancelGivingUp ??= this.#clock.after(limits.RESUME_LIMIT_MS, () => this.#finish(error));
+    this.#cancelGivingUp ??= this.#clock.after(resumeLimitMs, () => this.#finish(error));
     onLink?.('down', error);
   }
 

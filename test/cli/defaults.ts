@@ -8,6 +8,7 @@ export const DEFAULTS: DockerRunFlags = {
   service: [],
   fallback: true,
   waitReady: 15,
+  resumeLimit: 60,
   skipInit: false,
   withoutContainer: [],
   dropLabel: [],

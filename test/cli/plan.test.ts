@@ -86,6 +86,9 @@ describe('the plan of a session', () => {
     assert.equal(config.tunnelPort, tunnelPort);
     assert.deepEqual(config.ports, [8080]);
     assert.equal(config.waitReadyMs, 15_000);
+    assert.equal(config.resumeLimitMs, 60_000);
+    assert.equal(plan({ flags: { resumeLimit: 300 } }).resumeLimitMs, 300_000);
+    assert.equal(configOf(plan({ flags: { resumeLimit: 300 } })).resumeLimitMs, 300_000);
     assert.equal(configOf(plan({ flags: { waitReady: 2.5 } })).waitReadyMs, 2_500);
     assert.deepEqual(config.fallback, { service: 'tp-servicename-a1b2c3d4e5', namespace: 'shop' });
     assert.deepEqual(config.environment, [{ name: 'A', expand: true }]);

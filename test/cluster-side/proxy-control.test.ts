@@ -43,6 +43,7 @@ beforeEach(async () => {
     onAgent: () => assert.fail('the CLI is no agent'),
     onLink: () => assert.fail('the CLI is no agent'),
     resumable: () => true,
+    resumeLimitMs: 60_000,
   });
   server.on('connection', (socket) => connections.push(socket));
   port = await listen(server);

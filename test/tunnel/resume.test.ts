@@ -6,7 +6,7 @@ import { FrameType } from '../../src/tunnel/frame.ts';
 import { receiveHello } from '../../src/tunnel/greeting.ts';
 import * as limits from '../../src/tunnel/limits.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
-import { type LinkState, Tunnel } from '../../src/tunnel/tunnel.ts';
+import { type LinkState, Tunnel, type TunnelOptions } from '../../src/tunnel/tunnel.ts';
 import { pattern, read } from './bytes.ts';
 import { ScriptedClock } from './clock.ts';
 import { type LinkScript, linkPair, type ScriptedLink, settle } from './link-pair.ts';
@@ -23,11 +23,16 @@ class Resumable {
   near: ScriptedLink;
   far: ScriptedLink;
 
-  constructor(script: LinkScript = {}, onStream?: (stream: TunnelStream) => void) {
+  constructor(
+    script: LinkScript = {},
+    onStream?: (stream: TunnelStream) => void,
+    own: Pick<TunnelOptions, 'resumeLimitMs'> = {},
+  ) {
     [this.near, this.far] = linkPair(script);
     const common = {
       clock: this.clock,
       resumable: () => true,
+      ...own,
       onClosed: (error?: TunnelError) => void this.closed.push(error),
     };
     this.proxy = new Tunnel({
@@ -204,6 +209,16 @@ describe('a session whose link is cut', () => {
     assert.equal(seen.errors.length, 1);
     assert.throws(() => pair.agent.resume(linkPair()[0]), { code: CloseCode.linkLost });
     assert.equal(pair.clock.pending, 0);
+  });
+
+  it('is given up after another limit where one is set', async () => {
+    const pair = new Resumable({}, undefined, { resumeLimitMs: 300_000 });
+    await pair.settle();
+    pair.cut();
+    pair.clock.advance(299_999);
+    assert.equal(pair.closed.length, 0);
+    pair.clock.advance(1);
+    assert.equal(pair.closed.length, 2);
   });
 
   it('has its whole time again after each link', async () => {

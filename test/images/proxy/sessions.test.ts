@@ -40,6 +40,7 @@ beforeEach(async () => {
     onStream: (role, stream, request) => toldStreams.push({ role, stream, request: `${request}` }),
     onAgent: (tunnel) => toldAgents.push(tunnel),
     onLink: (state) => toldLinks.push(state),
+    resumeLimitMs: 60_000,
     resumable: () => kept,
   });
   port = await listen(server);
@@ -159,6 +160,7 @@ describe('another link of the agent’s session', () => {
       role: 'agent',
       session: 'abc',
       dialled: true,
+      resumeLimitMs: 60_000,
       resumable: () => true,
     });
     await own.ready;
@@ -205,6 +207,7 @@ describe('another link of the agent’s session', () => {
       onStream: () => {},
       onAgent: () => {},
       onLink: () => {},
+      resumeLimitMs: 60_000,
       resumable: () => true,
     });
     const other = await dial(await listen(stranger));
