@@ -94,14 +94,13 @@ export async function listSessions({
   core,
   namespace,
 }: Cluster): Promise<Map<string, Record<string, string>>> {
-  const [deployments, sets, configMaps, services] = await Promise.all([
+  const [deployments, configMaps, services] = await Promise.all([
     ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: SESSION })),
-    ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector: SESSION })),
     ask('listing ConfigMaps', core.listNamespacedConfigMap({ namespace, labelSelector: SESSION })),
     ask('listing Services', core.listNamespacedService({ namespace })),
   ]);
   const sessions = new Map<string, Record<string, string>>();
-  for (const { metadata } of [...sets.items, ...configMaps.items, ...deployments.items]) {
+  for (const { metadata } of [...configMaps.items, ...deployments.items]) {
     const session = metadata?.labels?.[SESSION];
     if (session) sessions.set(session, metadata?.annotations ?? {});
   }

@@ -18,8 +18,9 @@ export async function remove(what: string, deleting: Promise<unknown>): Promise<
 }
 
 /**
- * Deletes the Deployment with that label and what it made, and waits until all of it is gone. The controllers go first, each
- * before what it made: else one would make a successor for the pod that we delete. Throws TpError.
+ * Deletes the Deployment with that label and what it made, and waits until all of it is gone. What it made is left to the
+ * garbage collector: a ReplicaSet without an owner would be adopted by the original Deployment, which selects its labels.
+ * Throws TpError.
  */
 export async function removePods(
   cluster: Cluster,
@@ -28,19 +29,17 @@ export async function removePods(
   waitingFor: (what: string) => void,
 ): Promise<void> {
   const { apps, namespace } = cluster;
-  const orphan = { namespace, propagationPolicy: 'Orphan' } as const;
   const deployments = async () =>
     (await ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector }))).items;
   const sets = async () =>
     (await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace, labelSelector }))).items;
   await untilMade(deployments, sets);
-  await untilNone(deployments, (name) =>
-    remove(`Deployment ${name}`, apps.deleteNamespacedDeployment({ name, ...orphan })),
-  );
-  await untilNone(sets, (name) =>
-    remove(`ReplicaSet ${name}`, apps.deleteNamespacedReplicaSet({ name, ...orphan })),
-  );
-  await deletePods(cluster, labelSelector, graceSeconds, waitingFor);
+  for (const { metadata } of await deployments()) {
+    const name = metadata?.name ?? '';
+    const deletion = apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' });
+    await remove(`Deployment ${name}`, deletion);
+  }
+  await deletePods(cluster, labelSelector, sets, graceSeconds, waitingFor);
 }
 
 /** Waits until the controllers have made what they were asked for: what is on its way would arrive after all was found gone. */
@@ -64,34 +63,20 @@ async function untilMade(
   }
 }
 
-/** Deletes each once, and waits until there are none. */
-async function untilNone(
-  list: () => Promise<(V1Deployment | V1ReplicaSet)[]>,
-  deleteOne: (name: string) => Promise<void>,
-): Promise<void> {
-  const asked = new Set<string>();
-  for (;;) {
-    const items = await list();
-    if (items.length === 0) return;
-    for (const { metadata } of items) {
-      if (asked.has(metadata?.uid ?? '')) continue;
-      asked.add(metadata?.uid ?? '');
-      await deleteOne(metadata?.name ?? '');
-    }
-    await pause(BRIEF_POLL_MS);
-  }
-}
-
 async function deletePods(
   { core, namespace }: Cluster,
   labelSelector: string,
+  sets: () => Promise<V1ReplicaSet[]>,
   gracePeriodSeconds: number,
   waitingFor: (what: string) => void,
 ): Promise<void> {
   const asked = new Set<string>();
   for (;;) {
-    const pods = await ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector }));
-    if (pods.items.length === 0) return;
+    const [pods, made] = await Promise.all([
+      ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
+      sets(),
+    ]);
+    if (pods.items.length === 0 && made.length === 0) return;
     for (const { metadata } of pods.items) {
       const name = metadata?.name ?? '';
       waitingFor(`pod ${name} to end`);

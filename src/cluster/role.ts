@@ -8,7 +8,7 @@ export const RIGHTS: readonly { group: string; resource: string; verbs: readonly
   { group: '', resource: 'services', verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
   { group: '', resource: 'configmaps', verbs: ['list', 'create', 'delete'] },
   { group: 'apps', resource: 'deployments', verbs: ['list', 'create', 'delete'] },
-  { group: 'apps', resource: 'replicasets', verbs: ['list', 'delete'] },
+  { group: 'apps', resource: 'replicasets', verbs: ['list'] },
   { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
 ];
 

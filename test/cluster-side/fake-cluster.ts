@@ -177,7 +177,6 @@ export class FakeCluster {
       createNamespacedDeployment: this.deployments.create,
       deleteNamespacedDeployment: this.deployments.delete,
       listNamespacedReplicaSet: this.replicaSets.list,
-      deleteNamespacedReplicaSet: this.replicaSets.delete,
       listNamespacedStatefulSet: this.statefulSets.list,
     },
     policy: { listNamespacedPodDisruptionBudget: () => this.#advised('budgets') },

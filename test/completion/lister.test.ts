@@ -262,7 +262,6 @@ describe('sessions', () => {
     ]);
     serve('/api/v1/namespaces/shop/services', []);
     serve('/apis/apps/v1/namespaces/shop/deployments', []);
-    serve('/apis/apps/v1/namespaces/shop/replicasets', []);
   });
   after(() => {
     docker.closeAllConnections();

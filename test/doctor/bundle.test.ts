@@ -93,7 +93,6 @@ const LISTS: Record<string, object[]> = {
     { metadata: { name: 'shop' }, spec: { selector: { app: 'shop', 'tp/session': SESSION } } },
     { metadata: { name: 'other' }, spec: { selector: { app: 'other' } } },
   ],
-  '/apis/apps/v1/namespaces/shop/replicasets': [],
   '/api/v1/namespaces/shop/configmaps': [
     { metadata, data: { 'config.json': config, more: SECRETS.configMap } },
   ],

@@ -147,7 +147,9 @@ async function connections() {
 
 function itself() {
   for (const [name, value] of Object.entries(process.env)) seen[`env ${name}`] = value;
-  seen['resolv.conf'] = readFileSync('/etc/resolv.conf', 'utf8').trim();
+  // A kubelet writes the options in any order.
+  const ordered = (line) => (line.startsWith('options ') ? line.split(' ').sort().join(' ') : line);
+  seen['resolv.conf'] = readFileSync('/etc/resolv.conf', 'utf8').trim().split('\n').map(ordered).join('\n');
   seen.hostname = hostname();
   seen['user and groups'] = [process.getuid(), process.getgid(), ...process.getgroups().sort()].join(' ');
   seen['working directory'] = process.cwd();
