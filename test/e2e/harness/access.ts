@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { codeBlocks, read } from '../../docs/markdown.ts';
-import { apply, embedded, kubeconfig, kubectl, kubectlJson } from './cluster.ts';
+import { apply, embedded, kubeconfig, kubectl, kubectlJson, TEST_CONTEXT } from './cluster.ts';
 
 /** Ways to the test cluster that a kubeconfig can name. */
 
@@ -28,7 +28,7 @@ export function writeKubeconfig(
   file: string,
   parts: { cluster: Entry; user: Entry; name?: string; current?: boolean },
 ): string {
-  const { cluster, user, name = 'reach', current = true } = parts;
+  const { cluster, user, name = TEST_CONTEXT, current = true } = parts;
   const path = join(folder, file);
   const context = { cluster: name, user: name, namespace: 'default' };
   const config = {

@@ -1,4 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** The cluster that tests, demo and bench use: the embedded one, or the one that TP_TEST_KUBECONFIG names. */
@@ -7,6 +10,9 @@ const run = promisify(execFile);
 const ROOT = `${import.meta.dirname}/../../..`;
 const SCRIPT = `${ROOT}/test/cluster/cluster`;
 const EMBEDDED_KUBECONFIG = '/var/lib/tpcluster/kubeconfig';
+
+/** The context of kubeconfigs that tests write. */
+export const TEST_CONTEXT = 'reach';
 
 /** Output of a command that is kept (bytes): a namespace as JSON. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -83,6 +89,25 @@ export async function prepare(): Promise<void> {
   }
   await show('examples/servicename/deploy');
   await show('node', 'build.ts');
-  // What a run that was killed has left would end in the midst of a test, and be found missing after it.
-  await show('node', 'dist/tp.mjs', 'leave', '--all', '--kubeconfig', kubeconfig);
+  await undoKilledRun();
+}
+
+/** What a run that was killed has left would end in the midst of a test, and be found missing after it. */
+async function undoKilledRun(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'tp-prepare-'));
+  try {
+    // Its sessions are undone by the context that they were begun with, which may be one that a test made.
+    const both = join(folder, 'kubeconfig');
+    const view = ['config', 'view', '--kubeconfig', kubeconfig, '--raw', '--minify', '--flatten'];
+    const config = await kubectlJson<{ contexts: { name: string; context: object }[] }>(...view);
+    const made = config.contexts.map(({ context }) => ({ name: TEST_CONTEXT, context }));
+    config.contexts.push(...made);
+    await writeFile(both, JSON.stringify(config), { mode: 0o600 });
+    await show('node', 'dist/tp.mjs', 'leave', '--all', '--kubeconfig', both);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const { items } = await kubectlJson<{ items: { metadata: { name: string } }[] }>('get', 'namespaces');
+  const left = items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('tp-e2e-'));
+  if (left.length > 0) await kubectl('delete', 'namespace', ...left);
 }
