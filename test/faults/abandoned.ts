@@ -3,7 +3,7 @@ import { HELLO_TIMEOUT_MS, RESUME_LIMIT_MS, SILENCE_LIMIT_MS } from '../../src/t
 import { kubectl } from '../e2e/harness/cluster.ts';
 import { eventually } from '../e2e/harness/eventually.ts';
 import { tp as command } from '../e2e/harness/tp.ts';
-import { evict } from './evict.ts';
+import { drainSecondNode, withSecondNode } from './drained.ts';
 import type { Fault, Running } from './experiment.ts';
 
 /** What becomes of a session whose CLI was killed while nobody runs a next command. */
@@ -35,15 +35,16 @@ async function assertListed(session: string): Promise<void> {
 export const ABANDONED: readonly Fault[] = [
   {
     id: 'cli-then-pods',
-    what: "`kill -9` of the CLI, then the proxy's pod deleted, then its successor evicted",
+    what: "`kill -9` of the CLI, then the proxy's pod deleted, then its successor's node drained",
     ...ends,
+    prepare: withSecondNode,
     async inject(run) {
       await run.tp.end('SIGKILL');
       await sleep(3_000);
       const first = await run.proxyPod();
       await kubectl('delete', 'pod', '--wait=false', first);
       const second = await successor(run, first);
-      await evict(second);
+      await drainSecondNode(run);
       await successor(run, second);
       // What they held ends with them.
       await kubectl('wait', '--for=delete', `pod/${first}`, `pod/${second}`, `--timeout=${POD_GONE_MS}ms`);

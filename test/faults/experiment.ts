@@ -18,7 +18,8 @@ export interface Expected {
   what: string;
   /** Requests that may fail: none, those that were under way at that moment, or those until the proxy is back. */
   failed: 'none' | 'in flight' | 'until it is back';
-  stream: 'survives' | 'ends' | 'none';
+  /** Whether it must survive or must not, or may end. */
+  stream: 'survives' | 'is given up' | 'ends' | 'none';
   /** Whether the session goes on by itself. */
   session: 'goes on' | 'ends';
   /** What the fault itself changes for good, by its path in a snapshot. */
@@ -36,7 +37,9 @@ export interface Fault extends Expected {
 /** What was made for a session beforehand. */
 export interface Preparation {
   env?: NodeJS.ProcessEnv;
-  /** Removes it again. */
+  /** Flags of `tp docker-run`. */
+  flags?: readonly string[];
+  /** Removes it again, once or more often. Throws where the session has left something in it. */
   undo?(): Promise<void>;
 }
 
@@ -89,9 +92,9 @@ export async function experiment(fault: Fault): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'tp-e2e-fault-'));
   const { relay, kubeconfig } = await Relay.begin(directory);
   const flags = ['--kubeconfig', kubeconfig, '--workload', 'deployment/servicename'];
-  const { env = {}, undo = async () => {} } = (await fault.prepare?.(directory)) ?? {};
+  const { env = {}, flags: added = [], undo = async () => {} } = (await fault.prepare?.(directory)) ?? {};
   const tp = await Tp.session(
-    [...flags, '--rm', '--name', NAME, 'node:24-slim', 'node', '-e', SERVER],
+    [...flags, ...added, '--rm', '--name', NAME, 'node:24-slim', 'node', '-e', SERVER],
     /Service servicename-metrics is switched/,
     { env },
   );
@@ -121,7 +124,7 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     const cluster = await proxyStory(tp.session);
     if (fault.session === 'goes on') await tp.end('SIGINT');
     else await Promise.race([tp.exited, tp.end('SIGKILL')]);
-    await new Tp(['leave', '--all']).exited;
+    await new Tp(['leave', '--all'], { env }).exited;
     await undo();
     return {
       id: fault.id,
@@ -136,7 +139,7 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     await tp.end('SIGKILL').catch(() => {});
     await relay[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true });
-    await new Tp(['leave', '--all']).exited;
+    await new Tp(['leave', '--all'], { env }).exited;
     await docker('rm', '-f', NAME).catch(() => {});
     await undo();
   }

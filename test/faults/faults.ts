@@ -5,7 +5,9 @@ import { apply, kubectl, kubectlJson, show } from '../e2e/harness/cluster.ts';
 import { docker } from '../e2e/harness/container.ts';
 import { ABANDONED } from './abandoned.ts';
 import { CLOCK } from './clock.ts';
+import { DISK_FULL } from './disk-full.ts';
 import { DOCKERD } from './dockerd.ts';
+import { DRAINED } from './drained.ts';
 import { evict } from './evict.ts';
 import type { Fault, Running } from './experiment.ts';
 import { LOGIN } from './login.ts';
@@ -28,6 +30,15 @@ const cutFor = (seconds: number): Fault => ({
     await connectedAgain();
   },
 });
+
+/** With a cut that is noticed after three seconds, it is over long before the link is back. */
+const givenUp: Fault = {
+  ...cutFor(10),
+  id: 'cut-limited',
+  what: 'the link is cut for 10 s, with `--resume-limit 2`',
+  stream: 'is given up',
+  prepare: async () => ({ flags: ['--resume-limit', '2'] }),
+};
 
 /** The agent's process in the network container, as the host sees it. */
 async function agentPid(network: string): Promise<string> {
@@ -68,6 +79,7 @@ export const FAULTS: readonly Fault[] = [
   cutFor(1),
   cutFor(10),
   cutFor(45),
+  givenUp,
   {
     id: 'api-server',
     what: 'the API server is killed, and started again',
@@ -135,7 +147,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     id: 'pod-evicted',
-    what: "the proxy's pod is evicted, as when its node is drained",
+    what: "the proxy's pod is evicted",
     ...moves,
     async inject({ proxyPod, connectedAgain }) {
       await evict(await proxyPod());
@@ -196,8 +208,10 @@ export const FAULTS: readonly Fault[] = [
       await connectedAgain();
     },
   },
+  DRAINED,
   ...ABANDONED,
   ...LOGIN,
   CLOCK,
   DOCKERD,
+  DISK_FULL,
 ];

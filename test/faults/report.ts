@@ -22,6 +22,7 @@ export function complaints(fault: Expected, { load, stream, healthyAfter, left }
     );
   }
   if (fault.stream === 'survives' && !stream?.survived) wrong.push(`the stream ended: ${stream?.why}`);
+  if (fault.stream === 'is given up' && stream?.survived) wrong.push('the stream goes on');
   if (fault.session === 'goes on' && healthyAfter === undefined)
     wrong.push('the laptop does not answer again');
   if (left !== '') wrong.push(`left behind: ${left}`);

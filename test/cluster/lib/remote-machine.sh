@@ -14,15 +14,16 @@ remote_network_up() {
 }
 
 # `nsenter` and `unshare` keep the process id, but for the fork that a namespace of processes needs.
-start_machine() {
+start_machine() { # [MiB]
   mkdir -p "$remote_state"/{root,docker}
   start remote-docker nsenter --net="/run/netns/$remote" \
-    unshare --mount --uts --ipc --pid --fork --kill-child=KILL bash "$here/remote-docker" inside
+    unshare --mount --uts --ipc --pid --fork --kill-child=KILL bash "$here/remote-docker" inside "$@"
 }
 
 # As its first process: dockerd and sshd, and when one of them ends the machine does.
-inside() {
+inside() { # [MiB]
   hostname remote-docker
+  [ $# -eq 0 ] || mount -t tmpfs -o "size=$1m" tpdocker "$remote_state/docker" # it ends with the machine
   make_root "$remote_state/root"
   cd "$remote_state/root"
   pivot_root . old

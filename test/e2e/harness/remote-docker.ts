@@ -21,9 +21,12 @@ export interface RemoteDocker extends AsyncDisposable {
   emulateArm64(): Promise<void>;
 }
 
-/** Brings it up, empty or as it runs already. Disposing of it removes it with all it has. Embedded cluster only. */
-export async function remoteDocker(): Promise<RemoteDocker> {
-  await show(SCRIPT, 'up');
+/**
+ * Brings it up, empty or as it runs already; a new one with a disk of `diskMib` where that is given. Disposing of it
+ * removes it with all it has. Embedded cluster only.
+ */
+export async function remoteDocker(diskMib?: number): Promise<RemoteDocker> {
+  await show(SCRIPT, 'up', ...(diskMib === undefined ? [] : [String(diskMib)]));
   const { stdout } = await run(SCRIPT, ['env']);
   const said = parseEnv(stdout);
   const value = (name: string): string => {
