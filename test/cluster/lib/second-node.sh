@@ -60,10 +60,13 @@ write_second_pod_network() { # range
   ip netns exec $second_netns iptables -t nat -I POSTROUTING -s "$1" -d $pods -o eth0 -j ACCEPT
 }
 
+# From Docker, as on the first node: what a containerd has pulled, it cannot always export.
 copy_images() {
-  local names
-  mapfile -t names < <(ctr_images ls -q | grep -v '^sha256:')
-  ctr_images export - "${names[@]}" | ctr -a "$second_socket" -n k8s.io images import - >/dev/null
+  local name names=()
+  for name in $(ctr_images ls -q | grep -v -e '^sha256:' -e @); do
+    if image_id "$name" >/dev/null 2>&1; then names+=("$name"); fi
+  done
+  docker save "${names[@]}" | ctr -a "$second_socket" -n k8s.io images import - >/dev/null
 }
 
 # As the first process of the machine: when one of its daemons ends, all of it does.
@@ -121,7 +124,7 @@ second_remove() {
   fi
   if [ -e "/run/netns/$node" ]; then
     ip -n $node link del tpc-second 2>/dev/null || true # its routes go with it
-    ip netns exec $node iptables-save -t nat | grep -e "-s $second_range" -e '-o tpc-second' | sed 's/^-A/-D/' |
+    ip netns exec $node iptables-save -t nat | sed -n "/-s ${second_range//\//\\/} \|-o tpc-second /s/^-A/-D/p" |
       # shellcheck disable=SC2086
       while read -r rule; do ip netns exec $node iptables -t nat $rule; done
   fi
