@@ -14,6 +14,7 @@ load() { # image...
   [ ${#changed[@]} -gt 0 ] || return 0
   say "copying to the node: ${changed[*]}"
   docker save "${changed[@]}" | ctr_images import - >/dev/null
+  ! alive $second || docker save "${changed[@]}" | ctr -a "$second_socket" -n k8s.io images import - >/dev/null
   for image in "${changed[@]}"; do image_id "$image" >"$state/loaded/${image//\//_}"; done
 }
 
