@@ -54,7 +54,7 @@ export const DISK_FULL: Fault = {
     begins();
     await promisify(execFile)('docker', ['exec', 'tp-faults', 'node', '-e', FILL], { env });
     await sleep(FULL_MS);
-    const second = new Tp(['docker-run', '--no-inbound', 'node:24-slim', 'true'], { env });
+    const second = new Tp(['docker-run', '--no-workload', 'node:24-slim', 'true'], { env });
     await second.exited;
     assert.match(second.stderr, /no space left on device/);
     assert.match(second.stderr, /\[TP_DOCKER(_CREATE)?\]/);
