@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type RemoteDocker, remoteDocker } from '../e2e/harness/remote-docker.ts';
+import { remoteDocker } from '../e2e/harness/remote-docker.ts';
 import { dockerObjects } from '../e2e/harness/snapshot.ts';
 import { Tp } from '../e2e/harness/tp.ts';
 import type { Fault } from './experiment.ts';
@@ -24,8 +24,6 @@ const FILL = `
       if (error.code !== 'ENOSPC') throw error;
     }`;
 
-let remote: RemoteDocker | undefined;
-
 /** The second Docker: the host's disk is not the test's. */
 export const DISK_FULL: Fault = {
   id: 'disk-full',
@@ -35,12 +33,9 @@ export const DISK_FULL: Fault = {
   session: 'goes on',
   async prepare() {
     const machine = await remoteDocker(DISK_MIB);
-    remote = machine;
     await machine.load('node:24-slim');
     const before = await dockerObjects(machine.tls);
     const undo = async () => {
-      if (remote === undefined) return;
-      remote = undefined;
       try {
         assert.deepEqual(await dockerObjects(machine.tls), before, 'left in the Docker whose disk is full');
       } finally {
@@ -49,8 +44,8 @@ export const DISK_FULL: Fault = {
     };
     return { env: machine.tls, undo };
   },
-  async inject({ begins }) {
-    const env = { ...process.env, ...remote?.tls };
+  async inject({ begins, ...run }) {
+    const env = { ...process.env, ...run.env };
     begins();
     await promisify(execFile)('docker', ['exec', 'tp-faults', 'node', '-e', FILL], { env });
     await sleep(FULL_MS);

@@ -39,13 +39,15 @@ export interface Preparation {
   env?: NodeJS.ProcessEnv;
   /** Flags of `tp docker-run`. */
   flags?: readonly string[];
-  /** Removes it again, once or more often. Throws where the session has left something in it. */
+  /** Removes it again. Throws where the session has left something in it. */
   undo?(): Promise<void>;
 }
 
 /** A session under load, to be disturbed. */
 export interface Running {
   tp: Tp;
+  /** What was added to tp's environment. */
+  env: NodeJS.ProcessEnv;
   relay: Relay;
   /** The experiment's own, with the session's kubeconfig in it. */
   directory: string;
@@ -92,7 +94,9 @@ export async function experiment(fault: Fault): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'tp-e2e-fault-'));
   const { relay, kubeconfig } = await Relay.begin(directory);
   const flags = ['--kubeconfig', kubeconfig, '--workload', 'deployment/servicename'];
-  const { env = {}, flags: added = [], undo = async () => {} } = (await fault.prepare?.(directory)) ?? {};
+  const { env = {}, flags: added = [], undo } = (await fault.prepare?.(directory)) ?? {};
+  const prepared = new AsyncDisposableStack();
+  if (undo) prepared.defer(undo);
   const tp = await Tp.session(
     [...flags, ...added, '--rm', '--name', NAME, 'node:24-slim', 'node', '-e', SERVER],
     /Service servicename-metrics is switched/,
@@ -118,14 +122,14 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     let times = 0;
     const connectedAgain = async () =>
       void (await tp.says(new RegExp(`(connected again after[\\s\\S]*){${++times}}`), 90_000));
-    await fault.inject({ tp, relay, directory, network: laptop, proxyPod, begins, connectedAgain });
+    await fault.inject({ tp, env, relay, directory, network: laptop, proxyPod, begins, connectedAgain });
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
     const [seen, became] = await Promise.all([load.stop(), stream.end()]);
     const cluster = await proxyStory(tp.session);
     if (fault.session === 'goes on') await tp.end('SIGINT');
     else await Promise.race([tp.exited, tp.end('SIGKILL')]);
     await new Tp(['leave', '--all'], { env }).exited;
-    await undo();
+    await prepared.disposeAsync();
     return {
       id: fault.id,
       what: fault.what,
@@ -141,7 +145,7 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     rmSync(directory, { recursive: true });
     await new Tp(['leave', '--all'], { env }).exited;
     await docker('rm', '-f', NAME).catch(() => {});
-    await undo();
+    await prepared.disposeAsync();
   }
 }
 

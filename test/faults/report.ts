@@ -33,7 +33,7 @@ export function complaints(fault: Expected, { load, stream, healthyAfter, left }
 export function table(rows: readonly Row[]): string {
   const head =
     '| fault | requests failed | slowest answer | the open stream | laptop answers again after | left behind |';
-  const lines = rows.map(({ id, what, load, stream, healthyAfter, left }) => {
+  const lines = rows.map(({ id, load, stream, healthyAfter, left }) => {
     const fault = ALL.find((each) => each.id === id);
     const healthy =
       fault?.session === 'ends'
@@ -42,7 +42,7 @@ export function table(rows: readonly Row[]): string {
           ? 'never stopped'
           : `${healthyAfter?.toFixed(1)} s`;
     const cells = [
-      what,
+      fault?.what,
       `${load.failures.length} of ${load.sent}`,
       `${(load.slowestMs / 1000).toFixed(1)} s`,
       stream === undefined ? '–' : stream.survived ? 'survives' : 'ends',
