@@ -91,12 +91,18 @@ const NAME = 'tp-faults';
 /** Starts a session, loads it, has the fault happen, and tells what came of it. What was left is removed by the next command. */
 export async function experiment(fault: Fault): Promise<Outcome> {
   const before = await snapshot();
+  // Undone in reverse, where the session does not even start too.
+  await using cleanup = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'tp-e2e-fault-'));
+  cleanup.defer(() => rmSync(directory, { recursive: true }));
   const { relay, kubeconfig } = await Relay.begin(directory);
+  cleanup.use(relay);
   const flags = ['--kubeconfig', kubeconfig, '--workload', 'deployment/servicename'];
   const { env = {}, flags: added = [], undo } = (await fault.prepare?.(directory)) ?? {};
-  const prepared = new AsyncDisposableStack();
+  const prepared = cleanup.use(new AsyncDisposableStack());
   if (undo) prepared.defer(undo);
+  cleanup.defer(async () => void (await docker('rm', '-f', NAME).catch(() => {})));
+  cleanup.defer(async () => void (await new Tp(['leave', '--all'], { env }).exited));
   const tp = await Tp.session(
     [...flags, ...added, '--rm', '--name', NAME, 'node:24-slim', 'node', '-e', SERVER],
     /Service servicename-metrics is switched/,
@@ -141,11 +147,6 @@ export async function experiment(fault: Fault): Promise<Outcome> {
     };
   } finally {
     await tp.end('SIGKILL').catch(() => {});
-    await relay[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true });
-    await new Tp(['leave', '--all'], { env }).exited;
-    await docker('rm', '-f', NAME).catch(() => {});
-    await prepared.disposeAsync();
   }
 }
 
