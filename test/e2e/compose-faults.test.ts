@@ -133,12 +133,12 @@ describe('tp compose up', () => {
       const first = await project.idOf('web');
       await project.compose('up', '-d', '--force-recreate', 'web');
       assert.notEqual(await project.idOf('web'), first);
-      assert.match(await callService(WHO, COMPOSE_LIMIT_MS), HERE);
+      assert.match(await callService(WHO, COMPOSE_LIMIT_MS), HERE, up.stderr);
 
       const started = await startOf();
       await project.compose('restart', 'web');
       assert.notEqual(await startOf(), started);
-      assert.match(await callService(WHO, COMPOSE_LIMIT_MS), HERE);
+      assert.match(await callService(WHO, COMPOSE_LIMIT_MS), HERE, up.stderr);
 
       const ask = (url: string) => ['node', '-e', `fetch('${url}').then((r) => r.text()).then(console.log)`];
       for (const how of [
