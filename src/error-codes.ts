@@ -115,6 +115,10 @@ const GROUPS = {
       means: 'files cannot be copied into the container, or not be removed there',
       fix: 'what the line says; an image without `rm` cannot lose files, and `--read-only` takes none',
     },
+    TP_MOUNT: {
+      means: 'what is mounted in the pod cannot be brought into the container',
+      fix: 'what the line says; `-v SOMETHING:PATH` mounts your own in its place',
+    },
     TP_BUILD: {
       means: 'the image of `--build` cannot be built, for the reason above the line',
       fix: '`docker build --tag IMAGE DIR`',

@@ -7,6 +7,7 @@ import { pushImage } from './docker/push-image.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
 import { Links } from './links.ts';
+import type { PodMount } from './pod-mount.ts';
 import { withoutVariables } from './pod-view.ts';
 import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
@@ -25,6 +26,8 @@ export interface Surroundings {
   cleanup: AsyncDisposableStack;
   /** What the network container is to be called; by the session's id where it is not given. */
   containerName?: string;
+  /** Whether somebody is to have the pod's files mounted. */
+  files?: boolean;
   /** What a Compose project says of its containers' names. */
   names?: ProjectNames | undefined;
 }
@@ -34,6 +37,8 @@ export interface OpenSession {
   network: Network;
   /** What the pod looks like from inside. */
   view: PodView;
+  /** What is mounted in the pod. */
+  mounts: PodMount[];
   /** Rejects when the session cannot go on. */
   lost: Promise<never>;
   /** Tells the proxy whether the user's process runs or will run; while it does not, the original pods answer. */
@@ -46,7 +51,7 @@ export interface OpenSession {
 export async function openSession(
   prepared: PreparedSession,
   own: DockerRunFlags,
-  { progress, interrupts, cleanup, containerName, names }: Surroundings,
+  { progress, interrupts, cleanup, containerName, names, files = false }: Surroundings,
 ): Promise<OpenSession> {
   const { docker, host, cluster, session, token, labels, found, plan } = prepared;
   const { signal } = interrupts;
@@ -70,6 +75,7 @@ export async function openSession(
         labels,
         session,
         name,
+        files,
         names,
         podName,
         progress,
@@ -111,6 +117,7 @@ export async function openSession(
   return {
     network,
     view,
+    mounts: proxy.mounts,
     lost: reporter.lost,
     async processRuns(yes) {
       await proxy.setPhase(yes ? 'running' : 'ended');

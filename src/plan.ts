@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { PROXY_BUNDLE, PROXY_CONFIG, type ProxyConfig } from '../images/proxy/config.ts';
 import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
-import { cloneDeployment, emptiedVolumes } from './cluster/clone.ts';
+import { cloneDeployment, emptiedVolumes, madeUpUser } from './cluster/clone.ts';
 import { environmentOrder } from './cluster/clone-environment.ts';
 import type { Replaced } from './cluster/guardian-objects.ts';
 import type { Holder } from './cluster/holders.ts';
 import type { SessionObjects } from './cluster/objects.ts';
+import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
 import type { Target } from './cluster/workload.ts';
@@ -14,6 +15,7 @@ import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
+import type { PodUser } from './pod-mount.ts';
 
 /** What a session will do, decided before anything is changed. Pure but for reading the proxy's bundle. */
 export interface SessionPlan {
@@ -33,6 +35,12 @@ export interface SessionPlan {
   replaced: Replaced | undefined;
   tunnelPort: number;
   objects: SessionObjects;
+  /** Volumes that the proxy's pod has only as empty ones. */
+  emptied: string[];
+  /** The uid that the proxy's pod only has for the proxy's sake. */
+  madeUpUser: number | undefined;
+  /** Who the process is in the workload's pods. */
+  user: PodUser;
   /** What is worth knowing of the clone, a line each. */
   notes: string[];
 }
@@ -114,6 +122,9 @@ export function planSession(input: PlanInput): SessionPlan {
     fallback,
     resumeLimitMs,
     tunnelPort,
+    emptied: emptiedVolumes(stand),
+    madeUpUser: madeUpUser(stand),
+    user: podUser(stand.workload.template.spec, stand.container),
     notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
     replaced: replacedBy(input, `${name}-guardian`, annotations),
     objects: {
@@ -270,6 +281,8 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
     ...sidecars.map(
       (name) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
     ),
-    ...emptied.map((name) => `volume ${name} is empty there: it belongs to one pod or one node`),
+    ...emptied.map(
+      (name) => `volume ${name} is left out, and empty in the proxy's pod: it belongs to one pod or one node`,
+    ),
   ];
 }

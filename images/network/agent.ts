@@ -18,6 +18,7 @@ import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
+import { Mounts } from './mounts.ts';
 import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { redirectServer } from './redirect.ts';
@@ -58,6 +59,8 @@ function warn(message: string): void {
   warned.add(message);
   tell({ event: 'warning', message });
 }
+
+const mounts = new Mounts(() => tunnel, warn);
 
 const watch = new ListeningWatch(listeningSockets, (ports) => {
   tell({ event: 'listening', ports: [...ports] });
@@ -174,6 +177,7 @@ function join(socket: Socket): void {
 
 /** A tunnel whose pod is ending keeps its connections until they are done, or the pod is. */
 function retire(old: Tunnel): void {
+  mounts.leave(old);
   const look = () => {
     // The announcement of ports is a stream too.
     if (old.linked && old.streams > 1) return;
@@ -201,6 +205,9 @@ async function obey(command: messages.AgentCommand): Promise<void> {
     case 'resume':
       pause.end();
       return watch.expect();
+    case 'mounts':
+      // Not in turn: it takes as long as the link needs for it.
+      return void mounts.bring(command.mounts).then((brought) => tell({ event: 'mounted', mounts: brought }));
     case 'figures': {
       const {
         streams = 0,

@@ -1,3 +1,4 @@
+import type { FilesAnswer } from '../../src/tunnel/files.ts';
 import type { TunnelFigures } from '../../src/tunnel/tunnel.ts';
 
 /** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
@@ -31,6 +32,25 @@ export interface AgentFigures extends Omit<TunnelFigures, 'roundTripMs'> {
   roundTripMs?: number;
 }
 
+/** A mount of the pod, to be brought into the network container. */
+export interface WantedMount {
+  /** In the pod. */
+  path: string;
+  /** The directory in the network container; the copy is its entry `MOUNT_CONTENT`. */
+  place: string;
+  /** Whether its changes are brought, too: the kubelet makes them in one step. */
+  follows: boolean;
+  /** The uid that the pod only has for the proxy's sake. */
+  madeUpUser?: number;
+}
+
+/** What became of a mount. */
+export interface BroughtMount extends Pick<FilesAnswer, 'shows' | 'left'> {
+  path: string;
+  /** Why it could not be brought. */
+  failure?: string;
+}
+
 export type AgentCommand =
   | ({ command: 'configure' } & Configuration)
   | ({ command: 'local' } & LocalNetwork)
@@ -40,6 +60,8 @@ export type AgentCommand =
   | { command: 'resume' }
   /** The pod is being replaced: the next link leads to another one, and the connections of this one may finish. */
   | { command: 'move' }
+  /** The pod's mounts are to be brought. */
+  | { command: 'mounts'; mounts: WantedMount[] }
   /** Asks how the tunnel is. */
   | { command: 'figures' };
 
@@ -54,6 +76,8 @@ export type AgentEvent =
   | { event: 'linked'; resumed: boolean }
   /** There is no link any more. `kept`: connections wait for another one. */
   | { event: 'unlinked'; reason: string; kept: boolean }
+  /** The mounts are there, and changes follow from now on. */
+  | { event: 'mounted'; mounts: BroughtMount[] }
   | { event: 'figures'; figures: AgentFigures }
   /** The ports that something in the namespace listens on, each time they change. */
   | { event: 'listening'; ports: number[] }
@@ -62,6 +86,12 @@ export type AgentEvent =
 /** The agent takes links here; in the container, or on the host through a bind mount of the directory. */
 export const LINK_DIRECTORY = '/run/tp';
 export const LINK_SOCKET = 'link.sock';
+
+/** Volumes of the session in the network container: secrets are not to reach a disk. */
+export const MOUNTS_DIRECTORY = { memory: '/run/tp-mounts/memory', disk: '/run/tp-mounts/disk' } as const;
+
+/** A mount's copy in its place: a directory, or a single file. */
+export const MOUNT_CONTENT = 'content';
 
 /** The agent's listener for redirected connections, on loopback; outside the range that clients draw ports from. */
 export const REDIRECT_PORT = 63_579;

@@ -14,6 +14,7 @@ import { EventFeed, serveCall } from './control.ts';
 import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
 import { Fallback } from './fallback.ts';
+import { serveFiles } from './files.ts';
 import { inboundServer } from './inbound.ts';
 import { LINK_LOG, logLine } from './link-log.ts';
 import { Listeners } from './listeners.ts';
@@ -55,6 +56,7 @@ function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel
   if (role === 'agent' && request.kind === 'tcp') dialOut(stream, request.host, request.port);
   else if (role === 'agent' && request.kind === 'udp') relayUdp(stream, request.peer);
   else if (role === 'agent' && request.kind === 'listeners') listeners.follow(tunnel, stream);
+  else if (role === 'agent' && request.kind === 'files') void serveFiles(stream, request.path, request.after);
   else if (role === 'control' && request.kind === 'call') {
     serveCall(stream, { environment, addresses, fallback, onPhase, onServe: listenOn });
   } else if (role === 'control' && request.kind === 'events') events.add(stream);

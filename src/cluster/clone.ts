@@ -34,7 +34,8 @@ const GRACE_SECONDS = 60;
 /** A uid that no image means anything by, for pods that give none. */
 const NON_ROOT_UID = 65_534;
 
-const CONFIG_VOLUME = 'tp-proxy';
+/** The volume of the proxy's own program. */
+export const CONFIG_VOLUME = 'tp-proxy';
 
 /** Ports below this need a privilege, or the sysctl that lowers the bound. */
 const PRIVILEGED_PORTS_END = 1024;
@@ -93,7 +94,7 @@ export function cloneDeployment(target: Target, options: CloneOptions): V1Deploy
 function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOptions): V1PodSpec {
   const { nodeName: _node, readinessGates: _gates, ...spec } = template.spec ?? { containers: [] };
   const keep = ({ name }: V1Container) => !options.withoutContainers.includes(name);
-  const uid = target.container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+  const uid = namedUser(target);
   const containers = spec.containers
     .filter((each) => each.name === target.container.name || keep(each))
     .map((each) =>
@@ -212,6 +213,14 @@ const staysBehind = (volume: V1Volume): boolean =>
   volume.persistentVolumeClaim !== undefined ||
   volume.hostPath !== undefined ||
   volume.ephemeral !== undefined;
+
+/** The uid that the pod itself names for the container. */
+const namedUser = ({ workload, container }: Target): number | undefined =>
+  container.securityContext?.runAsUser ?? workload.template.spec?.securityContext?.runAsUser;
+
+/** The uid that the proxy runs as although the pod names none; undefined where it names one. */
+export const madeUpUser = (target: Target): number | undefined =>
+  namedUser(target) === undefined ? NON_ROOT_UID : undefined;
 
 /** Names of the volumes that the clone has only as empty ones. */
 export const emptiedVolumes = ({ workload }: Target): string[] => [

@@ -2,10 +2,13 @@ import type { Duplex } from 'node:stream';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
+import type { PodMount } from '../pod-mount.ts';
 import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
 import type { Cluster } from './client.ts';
+import { CONFIG_VOLUME } from './clone.ts';
 import { waitForEndpoint } from './endpoint.ts';
 import { giveBackServices } from './objects.ts';
+import { podMounts } from './pod-mounts.ts';
 import { openPodStream } from './pod-stream.ts';
 import { ProxyControl } from './proxy-control.ts';
 import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
@@ -54,6 +57,12 @@ export class PodSide {
 
   get pod(): ProxyPod {
     return this.#pod;
+  }
+
+  /** What the user's container is to have mounted. */
+  get mounts(): PodMount[] {
+    const { plan } = this.#options;
+    return podMounts(this.#pod.spec, plan.container, [CONFIG_VOLUME, ...plan.emptied]);
   }
 
   get control(): ProxyControl {

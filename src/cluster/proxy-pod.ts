@@ -1,4 +1,4 @@
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
@@ -35,6 +35,7 @@ export interface ProxyPod {
   name: string;
   uid: string;
   ip: string;
+  spec: V1PodSpec | undefined;
 }
 
 /** A pod that no node takes is given this long (ms): an autoscaler needs a minute or two for another node. */
@@ -165,7 +166,7 @@ async function judge(
     waitingFor(`pod ${name} to be ready`);
     return undefined;
   }
-  return { name, uid: metadata?.uid ?? '', ip: status.podIP };
+  return { name, uid: metadata?.uid ?? '', ip: status.podIP, spec: pod.spec };
 }
 
 function pullHint({ spec }: V1Pod, failed: string, own: string): string {
@@ -215,10 +216,10 @@ export async function runningProxyPod(
   const { core, apps, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const { items } = await ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector }));
-  for (const { metadata, status } of items) {
+  for (const { metadata, spec, status } of items) {
     const own = status?.containerStatuses?.find(({ name }) => name === container);
     if (metadata?.deletionTimestamp || !own?.state?.running || !status?.podIP) continue;
-    return { name: metadata?.name ?? '', uid: metadata?.uid ?? '', ip: status.podIP };
+    return { name: metadata?.name ?? '', uid: metadata?.uid ?? '', ip: status.podIP, spec };
   }
   await assertNamespaceStays(cluster); // in one that is being deleted the Deployment may be the last to go
   const deployments = await ask(

@@ -4,8 +4,10 @@ import type {
   AgentCommand,
   AgentEvent,
   AgentFigures,
+  BroughtMount,
   Configuration,
   LocalNetwork,
+  WantedMount,
 } from '../../images/network/messages.ts';
 import { TpError } from '../errors.ts';
 import { encodeMessage, MessageDecoder } from '../tunnel/message.ts';
@@ -31,6 +33,7 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
   #stream: ExecStream | undefined;
   #configuration: Configuration | undefined;
   #features: readonly string[] = [];
+  #mounts: WantedMount[] = [];
   #diedAt: number[] = [];
   /** Settles when a process runs that can be told something. */
   #running: Promise<void> = Promise.resolve();
@@ -91,6 +94,7 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
   async #restart(configuration: Configuration, attempt: { started: boolean }): Promise<void> {
     await this.#run(attempt);
     await this.configure(configuration);
+    if (this.#mounts.length > 0) this.#send({ command: 'mounts', mounts: this.#mounts });
   }
 
   /** Waits while one process takes the place of another. Throws TpError where none did. */
@@ -119,6 +123,15 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
   setLocal(network: LocalNetwork): void {
     if (this.#configuration) Object.assign(this.#configuration, network);
     this.#send({ command: 'local', ...network });
+  }
+
+  /** Brings the pod's mounts into the network container, and their changes from then on. Throws TpError. */
+  async bring(mounts: WantedMount[]): Promise<BroughtMount[]> {
+    const mounted = this.#next('mounted');
+    this.#send({ command: 'mounts', mounts });
+    const brought = (await mounted).mounts;
+    this.#mounts = mounts;
+    return brought;
   }
 
   /**

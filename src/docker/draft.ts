@@ -13,6 +13,10 @@ export interface Draft {
   image: string;
   /** The image's own environment, under which the pod's lies. */
   imageEnvironment: string[];
+  /** Where the image says that a volume belongs. */
+  imageVolumes: string[];
+  /** Who the image says its process is; the empty string for root. */
+  imageUser: string;
   /** The platform that `--platform` or the client's environment asks for. */
   platform: string | undefined;
   inspect: Dockerode.ContainerInspectInfo;
@@ -86,6 +90,8 @@ export async function readDraft(docker: Dockerode, id: string): Promise<Draft> {
   return {
     image: inspect.Config.Image,
     imageEnvironment: image.Config.Env ?? [],
+    imageUser: image.Config.User ?? '',
+    imageVolumes: Object.keys(image.Config.Volumes ?? {}),
     platform: undefined,
     inspect,
   };
@@ -95,6 +101,8 @@ export async function readDraft(docker: Dockerode, id: string): Promise<Draft> {
 export const emptyDraft = (name: string): Draft => ({
   image: '',
   imageEnvironment: [],
+  imageVolumes: [],
+  imageUser: '',
   platform: undefined,
   inspect: {
     Id: '',

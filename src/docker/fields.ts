@@ -34,21 +34,10 @@ export const CONFIG: Readonly<Record<string, Fate>> = {
     'Entrypoint',
     'Healthcheck',
   ),
-  ...all(
-    'kept',
-    'Image',
-    'OnBuild',
-    'OpenStdin',
-    'Shell',
-    'StdinOnce',
-    'StopSignal',
-    'StopTimeout',
-    'Tty',
-    'User',
-  ),
+  ...all('kept', 'Image', 'OnBuild', 'OpenStdin', 'Shell', 'StdinOnce', 'StopSignal', 'StopTimeout', 'Tty'),
   ...all('kept', 'Volumes', 'WorkingDir'),
   ...all('moved', 'Domainname', 'ExposedPorts', 'Hostname', 'MacAddress'),
-  ...all('merged', 'Env', 'Labels'),
+  ...all('merged', 'Env', 'Labels', 'User'),
   ...all('refused', 'NetworkDisabled'),
 };
 
@@ -66,15 +55,7 @@ export const HOST_CONFIG: Readonly<Record<string, Fate>> = {
     'CpuShares',
     'CpusetCpus',
   ),
-  ...all(
-    'kept',
-    'CpusetMems',
-    'DeviceCgroupRules',
-    'DeviceRequests',
-    'Devices',
-    'GroupAdd',
-    'IOMaximumBandwidth',
-  ),
+  ...all('kept', 'CpusetMems', 'DeviceCgroupRules', 'DeviceRequests', 'Devices', 'IOMaximumBandwidth'),
   ...all(
     'kept',
     'IOMaximumIOps',
@@ -85,7 +66,7 @@ export const HOST_CONFIG: Readonly<Record<string, Fate>> = {
     'KernelMemoryTCP',
     'LogConfig',
   ),
-  ...all('kept', 'MaskedPaths', 'Memory', 'MemoryReservation', 'MemorySwap', 'MemorySwappiness', 'Mounts'),
+  ...all('kept', 'MaskedPaths', 'Memory', 'MemoryReservation', 'MemorySwap', 'MemorySwappiness'),
   ...all('kept', 'NanoCpus', 'OomKillDisable', 'OomScoreAdj', 'PidMode', 'PidsLimit', 'Privileged'),
   ...all(
     'kept',
@@ -100,7 +81,17 @@ export const HOST_CONFIG: Readonly<Record<string, Fate>> = {
   ...all('kept', 'UTSMode', 'Ulimits', 'VolumeDriver', 'VolumesFrom'),
   ...all('moved', 'Links', 'PortBindings', 'PublishAllPorts'),
   ...all('both', 'UsernsMode'), // a namespace can only be joined from the same user namespace
-  ...all('merged', 'AutoRemove', 'Dns', 'DnsOptions', 'DnsSearch', 'ExtraHosts', 'NetworkMode', 'Sysctls'),
+  ...all(
+    'merged',
+    'AutoRemove',
+    'Dns',
+    'DnsOptions',
+    'DnsSearch',
+    'ExtraHosts',
+    'Mounts',
+    'NetworkMode',
+    'Sysctls',
+  ),
   ...all('refused', 'RestartPolicy'),
 };
 

@@ -1,9 +1,10 @@
 import type Dockerode from 'dockerode';
-import { LINK_DIRECTORY } from '../../images/network/messages.ts';
+import { LINK_DIRECTORY, MOUNTS_DIRECTORY } from '../../images/network/messages.ts';
 import { createContainer } from './create-container.ts';
 import type { Draft } from './draft.ts';
 import { ExecStream } from './exec-stream.ts';
 import { CONFIG, ENDPOINT, HOST_CONFIG, movedFields, splitSysctls } from './fields.ts';
+import { type SessionVolumes, VOLUME_KINDS } from './session-volumes.ts';
 
 export interface NetworkContainerOptions {
   name: string;
@@ -12,6 +13,8 @@ export interface NetworkContainerOptions {
   labels: Record<string, string>;
   /** A directory of the host's to share, for the agent's socket. */
   directory?: string | undefined;
+  /** The volumes for the pod's files. */
+  volumes?: SessionVolumes | undefined;
 }
 
 /**
@@ -51,11 +54,11 @@ export function networkContainer(
       ...movedFields(HostConfig, HOST_CONFIG),
       NetworkMode: mode,
       ExtraHosts: [...(HostConfig.ExtraHosts ?? []), 'host.docker.internal:host-gateway'],
-      // A mount, unlike a bind, is refused where the daemon has no such directory: it makes nothing up.
-      Mounts: options.directory ? [{ Type: 'bind', Source: options.directory, Target: LINK_DIRECTORY }] : [],
-      // What the agent needs: routes, rules, the TUN device; and to write into a directory of the user's.
+      Mounts: mountsOf(options),
+      // What the agent needs: routes, rules, the TUN device; to write into a directory of the user's; and the pod's files
+      // with their owners and modes.
       CapDrop: ['ALL'],
-      CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE'],
+      CapAdd: ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID'],
       Devices: [{ PathOnHost: '/dev/net/tun', PathInContainer: '/dev/net/tun', CgroupPermissions: 'rwm' }],
       Sysctls: { ...splitSysctls(HostConfig.Sysctls).network, ...OWN_SYSCTLS },
       LogConfig: LOG,
@@ -65,6 +68,15 @@ export function networkContainer(
         ? { EndpointsConfig: { [mode]: endpointFor(draft, endpoint) } }
         : undefined,
   } as Dockerode.ContainerCreateOptions;
+}
+
+function mountsOf({ directory, volumes }: NetworkContainerOptions): Dockerode.MountSettings[] {
+  const kinds = volumes ? VOLUME_KINDS.map((kind) => [volumes[kind], MOUNTS_DIRECTORY[kind]] as const) : [];
+  return [
+    // A mount, unlike a bind, is refused where the daemon has no such directory: it makes nothing up.
+    ...(directory ? [{ Type: 'bind' as const, Source: directory, Target: LINK_DIRECTORY }] : []),
+    ...kinds.map(([Source, Target]) => ({ Type: 'volume' as const, Source, Target })),
+  ];
 }
 
 /** The endpoint that the user's container would have had on a network of the user's, by its name too. */

@@ -13,6 +13,7 @@ import { bridgeToAgent, connectNetworks, createWithDirectory, publishedPorts } f
 import { ensureNetworkImage } from './network-image.ts';
 import type { ProjectNames } from './project-names.ts';
 import { resolvConfFor } from './resolver.ts';
+import { createVolumes, removeVolumes, volumeNames } from './session-volumes.ts';
 import { findSiblings, watchSiblings } from './siblings.ts';
 import { removeContainer } from './user-container.ts';
 
@@ -26,6 +27,8 @@ export interface NetworkOptions {
   session: string;
   /** What the container is to be called. */
   name: string;
+  /** Whether somebody is to have the pod's files mounted. */
+  files: boolean;
   /** What a Compose project says of its containers' names. */
   names?: ProjectNames | undefined;
   /** The pod's name, which is its hostname, as soon as it is known. */
@@ -49,7 +52,12 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     const hostname = (await orAborted(podName, signal)).slice(0, MAX_HOSTNAME);
     cleanup.defer(() => removeLinkDirectory(session));
     const directory = makeLinkDirectory(session, host);
-    const create = { name, image, hostname, labels, directory };
+    const volumes = options.files ? volumeNames(session) : undefined;
+    if (volumes) {
+      cleanup.defer(() => removeVolumes(docker, session));
+      await createVolumes(docker, volumes, labels);
+    }
+    const create = { name, image, hostname, labels, directory, volumes };
     const container = await createWithDirectory(docker, draft, create);
     cleanup.defer(() => removeContainer(container));
     await connectNetworks(docker, draft, container.id);

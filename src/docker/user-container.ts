@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type Dockerode from 'dockerode';
 import { TpError } from '../errors.ts';
+import type { PodUser } from '../pod-mount.ts';
 import type { Draft } from './draft.ts';
 import { CONFIG, HOST_CONFIG, keptFields, splitSysctls } from './fields.ts';
 
@@ -27,12 +28,19 @@ export function mergeEnvironment(
   return [...merged.values()];
 }
 
+/** What a container of a draft gets from the session. */
+export interface Given {
+  environment: string[];
+  labels: Readonly<Record<string, string>>;
+  mounted: readonly Dockerode.MountSettings[];
+  user: PodUser;
+}
+
 /** The draft as a container that lives in the network container's namespace. */
 export function joinedContainer(
   draft: Draft,
   networkContainer: string,
-  environment: string[],
-  containerLabels: Readonly<Record<string, string>>,
+  { environment, labels, mounted, user }: Given,
 ): Dockerode.ContainerCreateOptions {
   const { Config, HostConfig, Name } = draft.inspect;
   const config = keptFields(Config, CONFIG);
@@ -40,11 +48,15 @@ export function joinedContainer(
     ...config,
     name: Name.replace(/^\//, ''),
     Env: environment,
+    // The user's own is one that the image does not say.
+    User: Config.User === draft.imageUser ? (user.user ?? Config.User) : Config.User,
     // Docker answers null for the empty one of `--entrypoint ""`, but would take null for the image's.
     Entrypoint: config.Entrypoint ?? [''],
-    Labels: { ...Config.Labels, ...containerLabels },
+    Labels: { ...Config.Labels, ...labels },
     HostConfig: {
       ...keptFields(HostConfig, HOST_CONFIG),
+      GroupAdd: [...(HostConfig.GroupAdd ?? []), ...user.groups],
+      Mounts: [...(HostConfig.Mounts ?? []), ...mounted],
       NetworkMode: `container:${networkContainer}`,
       Sysctls: splitSysctls(HostConfig.Sysctls).user,
       AutoRemove: false, // removed by the session, after its exit code and log were read

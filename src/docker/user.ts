@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import type { Interrupts } from '../interrupts.ts';
+import type { PodUser } from '../pod-mount.ts';
 import type { DockerRunRequest } from '../session.ts';
 import { orAborted } from '../together.ts';
 import type { PodView } from '../tunnel/control.ts';
@@ -23,13 +24,23 @@ import {
   stopContainer,
 } from './user-container.ts';
 
+/** What the session gives the container. */
+export interface GivenToUser {
+  /** The pod from inside. */
+  view: PodView;
+  /** The pod's files, as mounts of Docker's. */
+  mounted: readonly Dockerode.MountSettings[];
+  /** Who the process is in the pod. */
+  user: PodUser;
+  labels: Record<string, string>;
+}
+
 export interface UserOptions {
   docker: Dockerode;
   draft: Draft;
   request: DockerRunRequest;
-  view: PodView;
+  given: GivenToUser;
   network: Network;
-  labels: Record<string, string>;
   interrupts: Interrupts;
   cleanup: AsyncDisposableStack;
 }
@@ -44,12 +55,12 @@ export async function startUser(options: UserOptions): Promise<UserContainer> {
 
 /** A container of a draft, in the network container's namespace and with the pod's environment. */
 async function createJoined(
-  { docker, request, view, network, labels }: UserOptions,
+  { docker, request, given, network }: UserOptions,
   draft: Draft,
 ): Promise<Dockerode.Container> {
-  const pod = { ...view.environment, ...(request.own.poll ? POLLING : {}) };
+  const pod = { ...given.view.environment, ...(request.own.poll ? POLLING : {}) };
   const environment = mergeEnvironment(draft, pod, environmentNames(request.flags));
-  const created = joinedContainer(draft, network.container.id, environment, labels);
+  const created = joinedContainer(draft, network.container.id, { ...given, environment });
   return await createContainer(docker, { ...created, platform: draft.platform });
 }
 

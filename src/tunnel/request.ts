@@ -10,6 +10,8 @@ export type StreamRequest =
   | { kind: 'listeners' }
   /** Proxy to agent: a connection that reached the pod; accepted when the user's process accepted. */
   | { kind: 'inbound'; port: number; peer: { address: string; port: number } }
+  /** Agent to proxy: what is mounted at this path of the pod, as soon as it is not the version `after` any more; see files.ts. */
+  | { kind: 'files'; path: string; after?: string }
   /** CLI to proxy: one question, one answer, as messages; see control.ts. */
   | { kind: 'call' }
   /** CLI to proxy: messages about what happens in the pod, until either side ends. */
@@ -34,11 +36,15 @@ export function decodeRequest(payload: Buffer): StreamRequest {
     throw new TunnelError(CloseCode.protocolError, 'a request that is not JSON');
   }
   const { kind, host, port } = value;
+  const { path, after } = value;
   const peer: unknown = value.peer;
   if (kind === 'udp' && !peer) return { kind };
   if (kind === 'udp' && isEnd(peer)) return { kind, peer: { address: peer.address, port: peer.port } };
   if (kind === 'listeners' || kind === 'call' || kind === 'events') return { kind };
   if (kind === 'tcp' && typeof host === 'string' && isPort(port)) return { kind, host, port };
+  if (kind === 'files' && typeof path === 'string' && (after === undefined || typeof after === 'string')) {
+    return { kind, path, ...(after !== undefined && { after }) };
+  }
   if (kind === 'inbound' && isPort(port) && isEnd(peer)) {
     return { kind, port, peer: { address: peer.address, port: peer.port } };
   }

@@ -348,6 +348,8 @@ describe('a session without a workload', () => {
   });
 });
 
+const EMPTIED = "volume data is left out, and empty in the proxy's pod: it belongs to one pod or one node";
+
 describe('what the plan says of the clone', () => {
   const of: TargetOptions = {
     sidecars: [sidecar('mesh')],
@@ -362,14 +364,14 @@ describe('what the plan says of the clone', () => {
       "init container migrate runs again in the proxy's pod; --skip-init leaves it out",
       "sidecar native runs in the proxy's pod; --without-container native leaves it out",
       "sidecar mesh runs in the proxy's pod; --without-container mesh leaves it out",
-      'volume data is empty there: it belongs to one pod or one node',
+      EMPTIED,
     ]);
   });
 
   it('is nothing of what is left out', () => {
     const withoutContainer = ['mesh', 'native'];
     const skipped = plan({ target: of, flags: { skipInit: true, withoutContainer } });
-    assert.deepEqual(skipped.notes, ['volume data is empty there: it belongs to one pod or one node']);
+    assert.deepEqual(skipped.notes, [EMPTIED]);
     const named = plan({ target: of, flags: { withoutContainer: [...withoutContainer, 'migrate'] } });
     assert.deepEqual(named.notes, skipped.notes);
   });

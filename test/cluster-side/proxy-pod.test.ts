@@ -90,7 +90,12 @@ describe('the proxy’s pod', () => {
     await say({ phase: 'Pending', containerStatuses: [waiting('ContainerCreating')] });
     await say({ phase: 'Running', containerStatuses: [RUNNING] });
     await say({ phase: 'Running', podIP: '10.42.0.9', containerStatuses: [RUNNING] });
-    assert.deepEqual(await pod, { name: 'tp-1', uid: 'u', ip: '10.42.0.9' });
+    assert.deepEqual(await pod, {
+      name: 'tp-1',
+      uid: 'u',
+      ip: '10.42.0.9',
+      spec: { containers: [], imagePullSecrets: [] },
+    });
     assert.equal(told[0], 'the pod to be made');
     assert.ok(told.includes('pod tp-1: ContainerCreating'));
     assert.ok(names.every((name) => name === 'tp-1') && names.length > 0);

@@ -9,7 +9,13 @@ import { DRAFTS, draft, ID } from './inspect.ts';
 
 const OWNER = 'owner-id';
 const LABELS = { 'tp/session': 'abc', 'tp/owner': '{}' };
-const joined = (of = draft()) => joinedContainer(of, OWNER, ['A=1'], LABELS);
+const joined = (of = draft()) =>
+  joinedContainer(of, OWNER, {
+    environment: ['A=1'],
+    labels: LABELS,
+    mounted: [],
+    user: { user: undefined, groups: [] },
+  });
 const network = (of = draft()) =>
   networkContainer(of, {
     name: 'tp-abc',
@@ -38,6 +44,32 @@ function refused(created: Created): string[] {
   };
   return Object.keys(conflicts).filter((name) => some(conflicts[name]));
 }
+
+describe('what the user’s container gets of the pod', () => {
+  const given = (of: ReturnType<typeof draft>) =>
+    joinedContainer(of, OWNER, {
+      environment: [],
+      labels: LABELS,
+      mounted: [{ Type: 'bind', Source: '/copy', Target: '/etc/web' }],
+      user: { user: '1000:2000', groups: ['3000'] },
+    });
+
+  it('is its user, beside groups and mounts of the user’s own', () => {
+    const own = { Type: 'volume' as const, Source: 'mine', Target: '/mine' };
+    const of = draft({ HostConfig: { GroupAdd: ['audio'], Mounts: [own] } });
+    const created = given({ ...of, imageUser: of.inspect.Config.User });
+    assert.equal(created.User, '1000:2000');
+    assert.deepEqual(created.HostConfig?.GroupAdd, ['audio', '3000']);
+    assert.deepEqual(
+      created.HostConfig?.Mounts?.map(({ Target }) => Target),
+      ['/mine', '/etc/web'],
+    );
+  });
+
+  it('is not its user where --user says another', () => {
+    assert.equal(given(draft({ Config: { User: 'somebody' } })).User, 'somebody');
+  });
+});
 
 describe('the log of the network container', () => {
   it('is bounded, and one that Docker can read, whatever is its default', () => {
@@ -76,6 +108,8 @@ describe('the container that joins', () => {
         'ExtraHosts',
         'Links',
         'AutoRemove',
+        'GroupAdd',
+        'Mounts',
         'RestartPolicy', // any but Docker's default was refused
       ];
       for (const [key, value] of Object.entries(inspect.HostConfig)) {
@@ -139,7 +173,7 @@ describe('the network container', () => {
     const { Privileged, CapAdd, CapDrop, Devices, Sysctls, Binds } = network().HostConfig ?? {};
     assert.equal(Privileged, undefined);
     assert.deepEqual(CapDrop, ['ALL']);
-    assert.deepEqual(CapAdd, ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE']);
+    assert.deepEqual(CapAdd, ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']);
     assert.deepEqual(
       Devices?.map((device: { PathOnHost: string }) => device.PathOnHost),
       ['/dev/net/tun'],

@@ -163,6 +163,8 @@ function draftOf(
   return {
     image: 'examplecom/servicename',
     imageEnvironment: IMAGE_ENVIRONMENT,
+    imageVolumes: [],
+    imageUser: '',
     platform: undefined,
     inspect,
   };

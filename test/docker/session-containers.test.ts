@@ -17,6 +17,7 @@ async function removed(...containers: ReturnType<typeof container>[]): Promise<s
   const gone: string[] = [];
   const docker = {
     listContainers: async () => containers,
+    listVolumes: async () => ({ Volumes: null }),
     getContainer: (id: string) => ({ remove: async () => void gone.push(id) }),
   } as unknown as Dockerode;
   await removeSession(docker, 'abc');

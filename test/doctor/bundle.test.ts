@@ -123,6 +123,7 @@ function dockerWith(log: string): Dockerode {
     ['user', inspected('user', [`KEY=${SECRETS.podSecret}`, `FLAG=${SECRETS.flag}`, `POD_NAME=${NAME}`])],
   ]);
   return {
+    listVolumes: async () => ({ Volumes: null }),
     listContainers: async () => [
       { Id: 'user', Names: ['/shop'], Labels },
       { Id: 'network', Names: [`/tp-${SESSION}`], Labels },

@@ -74,7 +74,10 @@ function answers(session: string): void {
 
 function sides(containers: object[] = [], more: Partial<Sides> = {}): Sides {
   return {
-    docker: { listContainers: async () => containers } as unknown as Docker,
+    docker: {
+      listContainers: async () => containers,
+      listVolumes: async () => ({ Volumes: null }),
+    } as unknown as Docker,
     cluster: fake.cluster,
     reach: () => {
       throw new TpError('TP_NO_CONTEXT', 'no such context');

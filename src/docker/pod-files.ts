@@ -1,0 +1,60 @@
+import type Dockerode from 'dockerode';
+import { MOUNT_CONTENT, MOUNTS_DIRECTORY, type WantedMount } from '../../images/network/messages.ts';
+import { TpError } from '../errors.ts';
+import type { PodMount } from '../pod-mount.ts';
+import type { Progress } from '../progress.ts';
+import type { Draft } from './draft.ts';
+import type { Network } from './network.ts';
+import { placeTaken } from './own-mounts.ts';
+import { type VolumeKind, volumeNames, volumePlaces } from './session-volumes.ts';
+
+export interface PodFilesOptions {
+  docker: Dockerode;
+  network: Network;
+  draft: Draft;
+  session: string;
+  /** The uid that the pod only has for the proxy's sake. */
+  madeUpUser: number | undefined;
+  mounts: readonly PodMount[];
+  progress: Progress;
+}
+
+/**
+ * Brings the pod's mounts, but for those in whose place the user has something, and gives them as the user's container is to
+ * have them. Throws TpError for one that cannot be brought.
+ */
+export async function podFiles(options: PodFilesOptions): Promise<Dockerode.MountSettings[]> {
+  const { docker, network, draft, session, madeUpUser, mounts, progress } = options;
+  const wanted = mounts.filter(({ path }) => {
+    const taken = placeTaken(draft, path);
+    if (typeof taken === 'object')
+      progress.warn(`${path} of the pod is left out: Docker would make ${taken.missing} for it`);
+    return taken === undefined;
+  });
+  if (wanted.length === 0) return [];
+  const places = wanted.map((mount, index) => {
+    const kind: VolumeKind = mount.inMemory ? 'memory' : 'disk';
+    return { mount, kind, name: `${index}` };
+  });
+  const [onHost, brought] = await Promise.all([
+    volumePlaces(docker, volumeNames(session)),
+    network.agent.bring(
+      places.map(({ mount: { path, follows }, kind, name }): WantedMount => {
+        const place = `${MOUNTS_DIRECTORY[kind]}/${name}`;
+        return { path, follows, place, ...(madeUpUser !== undefined && { madeUpUser }) };
+      }),
+    ),
+  ]);
+  return places.flatMap(({ mount: { path, volume, readOnly }, kind, name }, index) => {
+    const { shows = 'nothing', left = [], failure } = brought[index] ?? {};
+    if (failure !== undefined) {
+      throw new TpError('TP_MOUNT', `${path}, volume ${volume} of the pod: ${failure}`, {
+        hint: `-v SOMETHING:${path} to mount your own there`,
+      });
+    }
+    for (const each of left) progress.warn(`${path}/${each} is for others to read: it stays in the pod`);
+    if (shows === 'nothing') return [];
+    const Source = `${onHost[kind]}/${name}/${MOUNT_CONTENT}`;
+    return [{ Type: 'bind' as const, Source, Target: path, ReadOnly: readOnly }];
+  });
+}
