@@ -48,8 +48,7 @@ export function joinedContainer(
     ...config,
     name: Name.replace(/^\//, ''),
     Env: environment,
-    // The user's own is one that the image does not say.
-    User: Config.User === draft.imageUser ? (user.user ?? Config.User) : Config.User,
+    User: user.user ?? Config.User,
     // Docker answers null for the empty one of `--entrypoint ""`, but would take null for the image's.
     Entrypoint: config.Entrypoint ?? [''],
     Labels: { ...Config.Labels, ...labels },

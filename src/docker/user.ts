@@ -60,9 +60,17 @@ async function createJoined(
 ): Promise<Dockerode.Container> {
   const pod = { ...given.view.environment, ...(request.own.poll ? POLLING : {}) };
   const environment = mergeEnvironment(draft, pod, environmentNames(request.flags));
-  const created = joinedContainer(draft, network.container.id, { ...given, environment });
+  const created = joinedContainer(draft, network.container.id, {
+    ...given,
+    user: ownUser(draft, request.flags) ? { ...given.user, user: undefined } : given.user,
+    environment,
+  });
   return await createContainer(docker, { ...created, platform: draft.platform });
 }
+
+/** Whether the command line says who the process is, in whatever way it is written. */
+const ownUser = ({ inspect, imageUser }: Draft, flags: readonly string[]): boolean =>
+  inspect.Config.User !== imageUser || ['--user', '-u'].some((flag) => lastValue(flags, flag) !== undefined);
 
 /** Signals that `docker run` hands to the container, beside those that end a session. */
 const HANDED_ON = ['SIGUSR1', 'SIGUSR2'] as const;

@@ -56,18 +56,13 @@ describe('what the user’s container gets of the pod', () => {
 
   it('is its user, beside groups and mounts of the user’s own', () => {
     const own = { Type: 'volume' as const, Source: 'mine', Target: '/mine' };
-    const of = draft({ HostConfig: { GroupAdd: ['audio'], Mounts: [own] } });
-    const created = given({ ...of, imageUser: of.inspect.Config.User });
+    const created = given(draft({ HostConfig: { GroupAdd: ['audio'], Mounts: [own] } }));
     assert.equal(created.User, '1000:2000');
     assert.deepEqual(created.HostConfig?.GroupAdd, ['audio', '3000']);
     assert.deepEqual(
       created.HostConfig?.Mounts?.map(({ Target }) => Target),
       ['/mine', '/etc/web'],
     );
-  });
-
-  it('is not its user where --user says another', () => {
-    assert.equal(given(draft({ Config: { User: 'somebody' } })).User, 'somebody');
   });
 });
 

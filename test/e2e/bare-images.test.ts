@@ -54,7 +54,7 @@ describe('an image with next to nothing in it', () => {
       ['--workload', 'deployment/servicename', STATIC],
       /Service servicename is switched/,
     );
-    await session.says(/uid 65532: .*thing1/);
+    await session.says(/uid 1000: .*thing1/); // the pod's user, not the image's
     await eventually(
       () => callService('http://servicename/'),
       (text) => text === 'from a static binary',
