@@ -83,6 +83,8 @@ export const HOST_CONFIG: Readonly<Record<string, Fate>> = {
   ...all('both', 'UsernsMode'), // a namespace can only be joined from the same user namespace
   ...all(
     'merged',
+    'GroupAdd',
+    'Mounts',
     'AutoRemove',
     'Dns',
     'DnsOptions',

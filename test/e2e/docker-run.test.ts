@@ -56,7 +56,8 @@ const SCENARIOS: Scenario[] = [
   { line: sh('echo "$FROM_FILE|$QUOTED"', '--env-file', file('env')) },
   { line: sh('env | grep -c ^NODE_VERSION=', '-e', 'NODE_VERSION') },
   { line: sh('pwd; ls -d .', '-w', '/not/there/yet') },
-  { line: sh('id', '-u', '1234:5678', '--group-add', '4242') },
+  // The pod's groups are beside it.
+  { line: sh('id -u; id -g; id -G | tr " " "\\n" | grep -x 4242', '-u', '1234:5678', '--group-add', '4242') },
   { line: ['--entrypoint', 'node', IMAGE, '-p', '1 + 1'] },
   { line: ['--entrypoint=', IMAGE, 'echo', 'no entrypoint'] },
   { line: sh('cat /data/env; touch /data/x', '-v', `${directory}:/data:ro`) },
