@@ -24,7 +24,7 @@ const GROUPS = {
     },
     TP_BAD_WORKLOAD: {
       means: '`--workload` is not KIND/NAME, or of a kind that tp does not stand in for',
-      fix: '`--workload deployment/NAME` or `statefulset/NAME`',
+      fix: '`--workload deployment/NAME`, or `statefulset`, `daemonset`, `replicaset`, `job`, `cronjob`, `pod`',
     },
     TP_DETACHED: {
       means: '`-d`: a session lives as long as its command',

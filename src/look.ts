@@ -2,11 +2,12 @@ import { NODE_IMAGE } from './assets.ts';
 import type { Cluster } from './cluster/client.ts';
 import { type Holder, holdersOf } from './cluster/holders.ts';
 import { findLocalRegistry } from './cluster/local-registry.ts';
+import { listOtherWorkloads } from './cluster/other-workloads.ts';
 import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
 import { refuseReplaced } from './cluster/replacement.ts';
 import { REPLACE_RIGHTS, RIGHTS } from './cluster/role.ts';
 import { findServices, type ServiceView } from './cluster/services.ts';
-import { chooseTarget, listWorkloads, type Target } from './cluster/workload.ts';
+import { chooseTarget, isScalable, kindOf, listWorkloads, type Target } from './cluster/workload.ts';
 import type { Docker } from './docker/connect.ts';
 import type { Draft } from './docker/draft.ts';
 import { type PushedImage, planPush } from './docker/push-image.ts';
@@ -59,13 +60,17 @@ async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise
     return { target: undefined, services: [], holders: new Map(), advice: [], limited: [] };
   }
   const { workload, container } = own;
-  const target = chooseTarget(await listWorkloads(cluster), { image, workload, container });
+  const lists = await Promise.all([
+    listWorkloads(cluster),
+    listOtherWorkloads(cluster, kindOf(`${workload ?? ''}`.split('/', 1)[0] ?? '')),
+  ]);
+  const target = chooseTarget(lists.flat(), { image, workload, container });
   const services = await findServices(cluster, target);
   const [preflight, holders] = await Promise.all([
     adviseOn(cluster, target, services, own.service),
     holdersOf(cluster, services),
     rights,
   ]);
-  if (own.replace) await refuseReplaced(cluster, target.workload);
+  if (own.replace && isScalable(target.workload.kind)) await refuseReplaced(cluster, target.workload);
   return { target, services, holders, ...preflight };
 }

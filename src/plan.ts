@@ -10,7 +10,7 @@ import type { SessionObjects } from './cluster/objects.ts';
 import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
-import type { Target } from './cluster/workload.ts';
+import { isScalable, type Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
 import type { DockerRunFlags } from './flags.ts';
@@ -160,6 +160,11 @@ function replacedBy(
     });
   }
   const { kind, name: workload, replicas } = target.workload;
+  if (!isScalable(kind)) {
+    throw new TpError('TP_REPLACE_NONE', `--replace: a ${kind} cannot be scaled to zero`, {
+      hint: 'leave --replace out: the Services are taken all the same',
+    });
+  }
   if (replicas === 0) return undefined;
   const image = pushed?.pulled ?? flags.proxyImage ?? NODE_IMAGE;
   return { session, name, kind, workload, replicas, image, limited, annotations };

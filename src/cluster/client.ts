@@ -3,6 +3,7 @@ import {
   AppsV1Api,
   AuthorizationV1Api,
   AutoscalingV2Api,
+  BatchV1Api,
   CoordinationV1Api,
   CoreV1Api,
   DiscoveryV1Api,
@@ -29,6 +30,7 @@ export interface Cluster {
   policy: PolicyV1Api;
   discovery: DiscoveryV1Api;
   autoscaling: AutoscalingV2Api;
+  batch: BatchV1Api;
   authorization: AuthorizationV1Api;
   coordination: CoordinationV1Api;
   rbac: RbacAuthorizationV1Api;
@@ -68,6 +70,7 @@ export function clusterOf(access: Access, options: ClusterOptions): Cluster {
     apps: new AppsV1Api(configuration),
     policy: new PolicyV1Api(configuration),
     discovery: new DiscoveryV1Api(configuration),
+    batch: new BatchV1Api(configuration),
     autoscaling: new AutoscalingV2Api(configuration),
     authorization: new AuthorizationV1Api(configuration),
     coordination: new CoordinationV1Api(configuration),

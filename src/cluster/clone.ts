@@ -92,7 +92,14 @@ export function cloneDeployment(target: Target, options: CloneOptions): V1Deploy
 }
 
 function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOptions): V1PodSpec {
-  const { nodeName: _node, readinessGates: _gates, ...spec } = template.spec ?? { containers: [] };
+  const {
+    nodeName: _node,
+    readinessGates: _gates,
+    // What a Job says of its pods' end, and a Deployment may not.
+    restartPolicy: _restart,
+    activeDeadlineSeconds: _deadline,
+    ...spec
+  } = template.spec ?? { containers: [] };
   const keep = ({ name }: V1Container) => !options.withoutContainers.includes(name);
   const uid = namedUser(target);
   const containers = spec.containers

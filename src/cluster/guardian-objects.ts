@@ -14,7 +14,7 @@ import {
 } from '../../images/guardian/config.ts';
 import { GUARDED, WORKLOAD } from '../labels.ts';
 import type { LimitedResource } from './preflight.ts';
-import type { Workload } from './workload.ts';
+import type { ScalableKind } from './workload.ts';
 
 /** A lease that was not renewed for so long (s) has run out: as long as a session's connections survive a cut link. */
 export const LEASE_SECONDS = 60;
@@ -37,7 +37,7 @@ export interface Replaced {
   session: string;
   /** Of the lease and of all that belongs to it. */
   name: string;
-  kind: Workload['kind'];
+  kind: ScalableKind;
   workload: string;
   replicas: number;
   image: string;

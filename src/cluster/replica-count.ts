@@ -4,7 +4,7 @@ import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster, statusOf } from './client.ts';
 import { toZero } from './guardian-objects.ts';
-import type { Workload } from './workload.ts';
+import type { ScalableKind } from './workload.ts';
 
 /** How often to look at the original pods (ms). */
 const POLL_MS = 200;
@@ -14,7 +14,7 @@ const READY_LIMIT_MS = 60_000;
 
 /** A workload and how many replicas it had. */
 export interface Scaled {
-  kind: Workload['kind'];
+  kind: ScalableKind;
   workload: string;
   replicas: number;
 }

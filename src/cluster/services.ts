@@ -1,6 +1,7 @@
 import type { V1Container, V1Pod, V1PodSpec, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
+import { jobsOf } from './other-workloads.ts';
 import { ownedBy, type Target, type Workload } from './workload.ts';
 
 /** A Service that selects the workload's pods. */
@@ -24,7 +25,9 @@ export async function findServices(cluster: Cluster, target: Target): Promise<Se
     ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector: `!${SESSION}` })),
     podOwners(cluster, target.workload),
   ]);
-  const strangers = pods.items.filter(({ metadata }) => !ownedBy(metadata?.ownerReferences, owners));
+  const strangers = pods.items.filter(
+    ({ metadata }) => !owners.has(metadata?.uid ?? '') && !ownedBy(metadata?.ownerReferences, owners),
+  );
   return services.items.flatMap((service) => viewOf(service, target, strangers) ?? []);
 }
 
@@ -34,7 +37,9 @@ export async function serviceNames({ core, namespace }: Cluster): Promise<Set<st
   return new Set(items.map(({ metadata }) => metadata?.name ?? ''));
 }
 
-async function podOwners({ apps, namespace }: Cluster, workload: Workload): Promise<Set<string>> {
+async function podOwners(cluster: Cluster, workload: Workload): Promise<Set<string>> {
+  const { apps, namespace } = cluster;
+  if (workload.kind === 'cronjob') return new Set(await jobsOf(cluster, workload.uid));
   if (workload.kind !== 'deployment') return new Set([workload.uid]);
   const sets = await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace }));
   const own = sets.items.filter(({ metadata }) =>

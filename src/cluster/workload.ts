@@ -9,9 +9,12 @@ import { matchImages } from '../image-reference.ts';
 import { GUARDED, SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
 
+/** Kinds whose pods are there for good, and that can be scaled. */
+export type ScalableKind = 'deployment' | 'statefulset';
+
 /** What runs the service in the cluster, of the kinds that tp stands in for. */
 export interface Workload {
-  kind: 'deployment' | 'statefulset';
+  kind: ScalableKind | 'daemonset' | 'replicaset' | 'job' | 'cronjob' | 'pod';
   name: string;
   uid: string;
   selector: V1LabelSelector;
@@ -41,12 +44,32 @@ const KINDS: ReadonlyMap<string, Workload['kind']> = new Map([
   ['statefulset', 'statefulset'],
   ['statefulsets', 'statefulset'],
   ['sts', 'statefulset'],
+  ['daemonset', 'daemonset'],
+  ['daemonsets', 'daemonset'],
+  ['ds', 'daemonset'],
+  ['replicaset', 'replicaset'],
+  ['replicasets', 'replicaset'],
+  ['rs', 'replicaset'],
+  ['job', 'job'],
+  ['jobs', 'job'],
+  ['cronjob', 'cronjob'],
+  ['cronjobs', 'cronjob'],
+  ['cj', 'cronjob'],
+  ['pod', 'pod'],
+  ['pods', 'pod'],
+  ['po', 'pod'],
 ]);
+
+/** The kind that people write so; undefined for a word that is none. */
+export const kindOf = (word: string): Workload['kind'] | undefined => KINDS.get(word.toLowerCase());
+
+export const isScalable = (kind: Workload['kind']): kind is ScalableKind =>
+  kind === 'deployment' || kind === 'statefulset';
 
 /** Deployments that are no session's proxy, and no guardian. */
 const OURS_LEFT_OUT = `!${SESSION},!${GUARDED}`;
 
-/** The workloads of the namespace, those of tp itself left out. Throws TpError. */
+/** The Deployments and StatefulSets of the namespace, those of tp itself left out. Throws TpError. */
 export async function listWorkloads({ apps, namespace }: Cluster): Promise<Workload[]> {
   const [deployments, statefulSets] = await Promise.all([
     ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector: OURS_LEFT_OUT })),
@@ -63,10 +86,11 @@ export async function listWorkloads({ apps, namespace }: Cluster): Promise<Workl
 
 interface WorkloadObject {
   metadata?: { name?: string; uid?: string };
-  spec?: { selector: V1LabelSelector; template: V1PodTemplateSpec; replicas?: number };
+  spec?: { selector?: V1LabelSelector; template?: V1PodTemplateSpec; replicas?: number };
 }
 
-function workloadOf(kind: Workload['kind'], { metadata, spec }: WorkloadObject): Workload {
+/** A workload of an object that has pods by a template. */
+export function workloadOf(kind: Workload['kind'], { metadata, spec }: WorkloadObject): Workload {
   return {
     kind,
     name: metadata?.name ?? '',
@@ -98,8 +122,12 @@ function chooseByImage(workloads: readonly Workload[], choice: TargetChoice): Ta
   const all = targetsOf(workloads).filter(
     ({ container }) => !choice.container || container.name === choice.container,
   );
-  const matching = (match: string) =>
-    all.filter(({ container }) => matchImages(choice.image, container.image ?? '') === match);
+  const matching = (match: string) => {
+    const found = all.filter(({ container }) => matchImages(choice.image, container.image ?? '') === match);
+    // A job of the same image is mostly the service's own, and never what answers for it.
+    const services = found.filter(({ workload }) => isScalable(workload.kind));
+    return services.length > 0 ? services : found;
+  };
   for (const match of ['repository', 'path']) {
     const found = matching(match);
     const [only] = found;
@@ -120,10 +148,10 @@ function chooseByImage(workloads: readonly Workload[], choice: TargetChoice): Ta
 
 function chooseByName(workloads: readonly Workload[], wanted: string, choice: TargetChoice): Target {
   const [kindName = '', name = ''] = wanted.split('/');
-  const kind = KINDS.get(kindName.toLowerCase());
+  const kind = kindOf(kindName);
   if (!kind || !name) {
     throw new TpError('TP_BAD_WORKLOAD', `--workload ${wanted}: not KIND/NAME of a known kind`, {
-      hint: 'deployment/NAME or statefulset/NAME',
+      hint: 'deployment/NAME, or statefulset, daemonset, replicaset, job, cronjob, pod',
     });
   }
   const workload = workloads.find((each) => each.kind === kind && each.name === name);

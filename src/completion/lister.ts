@@ -1,7 +1,8 @@
 import { accessTo, type Cluster, clusterOf } from '../cluster/client.ts';
 import type { Terminal } from '../cluster/exec-login.ts';
 import { readKubeconfig } from '../cluster/kubeconfig.ts';
-import { listWorkloads, type Target, type Workload } from '../cluster/workload.ts';
+import { listOtherWorkloads } from '../cluster/other-workloads.ts';
+import { kindOf, listWorkloads, type Target, type Workload } from '../cluster/workload.ts';
 import { SESSION } from '../labels.ts';
 import type { Candidate } from './candidate.ts';
 import type { Lister, Source } from './complete.ts';
@@ -75,14 +76,16 @@ async function services(chosen: Chosen): Promise<Candidate[]> {
   });
 }
 
-const workloads = async (chosen: Chosen): Promise<Workload[]> => (await ask(chosen, listWorkloads)) ?? [];
+const workloads = async (chosen: Chosen): Promise<Workload[]> => {
+  const lists = await Promise.all([ask(chosen, listWorkloads), ask(chosen, listOtherWorkloads)]);
+  return lists.flatMap((list) => list ?? []);
+};
 
 /** The workload that the line names; without one, or where it names none that exists, all of them. */
 async function workloadsOnLine(chosen: Chosen): Promise<Workload[]> {
   const all = await workloads(chosen);
   const [kind = '', name] = (chosen.workload ?? '').toLowerCase().split('/');
-  // All ways to write a kind begin with its first letter.
-  const named = all.filter((each) => each.name === name && each.kind[0] === kind[0]);
+  const named = all.filter((each) => each.name === name && each.kind === kindOf(kind));
   return named.length > 0 ? named : all;
 }
 

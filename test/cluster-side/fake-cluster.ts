@@ -1,7 +1,10 @@
 import {
   ApiException,
   type V1ConfigMap,
+  type V1CronJob,
+  type V1DaemonSet,
   type V1Deployment,
+  type V1Job,
   type V1Pod,
   type V1ReplicaSet,
   type V1Service,
@@ -92,6 +95,9 @@ export class FakeCluster {
   readonly deployments = new Store<V1Deployment>(this, 'deployment');
   readonly replicaSets = new Store<V1ReplicaSet>(this, 'replicaset');
   readonly statefulSets = new Store<V1StatefulSet>(this, 'statefulset');
+  readonly daemonSets = new Store<V1DaemonSet>(this, 'daemonset');
+  readonly jobs = new Store<V1Job>(this, 'job');
+  readonly cronJobs = new Store<V1CronJob>(this, 'cronjob');
   /** Lists that only the preflight reads. */
   readonly advice: Record<'budgets' | 'scalers' | 'quotas' | 'limitRanges', unknown[] | Error> = {
     budgets: [],
@@ -178,7 +184,9 @@ export class FakeCluster {
       deleteNamespacedDeployment: this.deployments.delete,
       listNamespacedReplicaSet: this.replicaSets.list,
       listNamespacedStatefulSet: this.statefulSets.list,
+      listNamespacedDaemonSet: this.daemonSets.list,
     },
+    batch: { listNamespacedJob: this.jobs.list, listNamespacedCronJob: this.cronJobs.list },
     policy: { listNamespacedPodDisruptionBudget: () => this.#advised('budgets') },
     autoscaling: { listNamespacedHorizontalPodAutoscaler: () => this.#advised('scalers') },
     authorization: {

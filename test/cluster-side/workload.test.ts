@@ -127,11 +127,11 @@ describe('the workload is named', () => {
     it(`as ${kind}/db`, () => assert.equal(chosen([DATABASE], named(`${kind}/db`)), 'statefulset/db c0'));
   }
 
-  for (const wrong of ['shop', 'daemonset/shop', 'deployment/', '/shop', '', 'constructor/shop']) {
+  for (const wrong of ['shop', 'service/shop', 'deployment/', '/shop', '', 'constructor/shop']) {
     it(`but not as "${wrong}"`, () => {
       const error = refused([SHOP], named(wrong));
       assert.equal(error.code, 'TP_BAD_WORKLOAD');
-      assert.match(error.hint ?? '', /deployment\/NAME or statefulset\/NAME/);
+      assert.match(error.hint ?? '', /deployment\/NAME/);
     });
   }
 
