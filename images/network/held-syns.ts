@@ -52,6 +52,8 @@ export class HeldSyns {
 
   /** Takes a SYN from the queue. */
   hold(id: number, ends: TcpEnds): void {
+    // connect() lets it through, and nobody can listen there: nor can the proxy be asked to dial it.
+    if (ends.port === 0) return this.#options.decide(id, 'refuse');
     const key = keyOf(ends);
     const known = this.#dials.get(key);
     if (known) {

@@ -40,7 +40,7 @@ export function parseTcpEnds(packet: Buffer): TcpEnds | undefined {
   };
 }
 
-/** The UDP datagram in an IPv4 packet; undefined for anything else, fragments and malformed packets included. */
+/** The UDP datagram in an IPv4 packet; undefined for anything else: fragments, malformed packets, ports that no socket has. */
 export function parseUdp(packet: Buffer): UdpPacket | undefined {
   if (packet.length < IPV4_HEADER_BYTES || packet.readUInt8(0) >> 4 !== 4) return undefined;
   const headerBytes = (packet.readUInt8(0) & 0x0f) * 4;
@@ -50,11 +50,14 @@ export function parseUdp(packet: Buffer): UdpPacket | undefined {
   if (packet.readUInt8(9) !== PROTOCOL_UDP || totalBytes < headerBytes + UDP_HEADER_BYTES) return undefined;
   const udpBytes = packet.readUInt16BE(headerBytes + 4);
   if (udpBytes < UDP_HEADER_BYTES || headerBytes + udpBytes > totalBytes) return undefined;
+  const sourcePort = packet.readUInt16BE(headerBytes);
+  const destinationPort = packet.readUInt16BE(headerBytes + 2);
+  if (sourcePort === 0 || destinationPort === 0) return undefined;
   return {
     source: packet.subarray(12, 16),
     destination: packet.subarray(16, 20),
-    sourcePort: packet.readUInt16BE(headerBytes),
-    destinationPort: packet.readUInt16BE(headerBytes + 2),
+    sourcePort,
+    destinationPort,
     payload: packet.subarray(headerBytes + UDP_HEADER_BYTES, headerBytes + udpBytes),
   };
 }

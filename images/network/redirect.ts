@@ -19,7 +19,7 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
     const accepted = to && held.claim({ ...sourceOf(socket), ...to });
     if (accepted) return splice(socket, accepted);
     const link = tunnel();
-    if (!link || !to || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
+    if (!link || !to || to.port === 0 || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
       socket.resetAndDestroy();
       return;
     }

@@ -59,6 +59,12 @@ function dialled(index = 0): TunnelStream {
 }
 
 describe('a SYN', () => {
+  it('is refused to a port that nobody can listen on, and nobody is asked', () => {
+    held.hold(1, ends(40_000, 0));
+    assert.deepEqual(said, [[1, 'refuse']]);
+    assert.deepEqual(asked, []);
+  });
+
   it('waits until the peer has accepted; then its connection has that stream', async () => {
     held.hold(1, ends(40_000));
     await pair.settle();

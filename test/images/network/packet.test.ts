@@ -28,7 +28,7 @@ function pseudoHeader(packet: Buffer): Buffer {
 }
 
 const address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
-const port = fc.integer({ min: 0, max: 65_535 });
+const port = fc.integer({ min: 1, max: 65_535 });
 const payload = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 const anyUdp: fc.Arbitrary<UdpPacket> = fc
   .tuple(address, port, address, port, payload)
@@ -55,6 +55,11 @@ function withOptions(packet: Buffer, words: number): Buffer {
 describe('a datagram in an IPv4 packet', () => {
   it('comes out as it went in', () => {
     fc.assert(fc.property(anyUdp, (udp) => assert.deepEqual(parseUdp(buildUdp(udp)), udp)));
+  });
+
+  it('is none from or to a port that no socket has', () => {
+    for (const end of ['sourcePort', 'destinationPort'])
+      assert.equal(parseUdp(buildUdp({ ...UDP, [end]: 0 })), undefined);
   });
 
   it('has the header of RFC 791', () => {
