@@ -1,6 +1,7 @@
 import { serviceNames } from './cluster/services.ts';
 import type { Docker } from './docker/connect.ts';
 import { draftContainer, emptyDraft } from './docker/draft.ts';
+import { makeFilesContainer } from './docker/files-container.ts';
 import { ensureNetworkImage } from './docker/network-image.ts';
 import { type NameRules, ProjectNames } from './docker/project-names.ts';
 import { containerExists } from './docker/session-containers.ts';
@@ -81,7 +82,15 @@ export async function holdUntil(
   cleanup.defer(() => removeHeldDirectory(name));
   makeHeldDirectory(name);
   const surroundings = { progress, interrupts, cleanup, containerName: name, names };
-  const { view, lost, takeOver } = await openSession(prepared, own, surroundings);
+  const { network, view, mounted, lost, takeOver } = await openSession(prepared, own, surroundings);
+  await makeFilesContainer({
+    docker: prepared.docker,
+    network: network.container,
+    name,
+    labels,
+    mounted,
+    cleanup,
+  });
   const file = format(view.environment);
   writeEnvironment(name, file);
   takeOver();

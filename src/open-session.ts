@@ -2,12 +2,12 @@ import { startProxy } from './cluster/proxy.ts';
 import { Replacement } from './cluster/replacement.ts';
 import { ServiceGuard } from './cluster/service-guard.ts';
 import { type Network, startNetwork } from './docker/network.ts';
+import { type MountSettings, podFiles } from './docker/pod-files.ts';
 import type { ProjectNames } from './docker/project-names.ts';
 import { pushImage } from './docker/push-image.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
 import { Links } from './links.ts';
-import type { PodMount } from './pod-mount.ts';
 import { withoutVariables } from './pod-view.ts';
 import type { PreparedSession } from './prepare-session.ts';
 import type { Progress } from './progress.ts';
@@ -15,7 +15,7 @@ import { Reporter } from './reporter.ts';
 import { reporterOf } from './status/report.ts';
 import { serveReport } from './status/socket.ts';
 import { Takeover } from './takeover.ts';
-import { together } from './together.ts';
+import { orAborted, together } from './together.ts';
 import type { PodView } from './tunnel/control.ts';
 
 /** What a session is opened with. */
@@ -26,8 +26,6 @@ export interface Surroundings {
   cleanup: AsyncDisposableStack;
   /** What the network container is to be called; by the session's id where it is not given. */
   containerName?: string;
-  /** Whether somebody is to have the pod's files mounted. */
-  files?: boolean;
   /** What a Compose project says of its containers' names. */
   names?: ProjectNames | undefined;
 }
@@ -37,8 +35,8 @@ export interface OpenSession {
   network: Network;
   /** What the pod looks like from inside. */
   view: PodView;
-  /** What is mounted in the pod. */
-  mounts: PodMount[];
+  /** The pod's files, as whoever joins is to mount them. */
+  mounted: MountSettings[];
   /** Rejects when the session cannot go on. */
   lost: Promise<never>;
   /** Tells the proxy whether the user's process runs or will run; while it does not, the original pods answer. */
@@ -51,7 +49,7 @@ export interface OpenSession {
 export async function openSession(
   prepared: PreparedSession,
   own: DockerRunFlags,
-  { progress, interrupts, cleanup, containerName, names, files = false }: Surroundings,
+  { progress, interrupts, cleanup, containerName, names }: Surroundings,
 ): Promise<OpenSession> {
   const { docker, host, cluster, session, token, labels, found, plan } = prepared;
   const { signal } = interrupts;
@@ -75,7 +73,6 @@ export async function openSession(
         labels,
         session,
         name,
-        files,
         names,
         podName,
         progress,
@@ -97,6 +94,9 @@ export async function openSession(
   cleanup.defer(serveReport(session, 'status', reporterOf(prepared, network, links)));
   cleanup.defer(serveReport(session, 'environment', async () => view.environment));
   await progress.step('link', () => links.begin(signal));
+  const { mounts } = proxy;
+  const files = progress.step('files', () => podFiles({ docker, network, draft, plan, mounts, progress }));
+  const mounted = await orAborted(Promise.race([files, reporter.lost]), signal);
   if (plan.fallback) await proxy.checkFallback();
   let giveBack = async () => {};
   if (plan.replaced) {
@@ -117,7 +117,7 @@ export async function openSession(
   return {
     network,
     view,
-    mounts: proxy.mounts,
+    mounted,
     lost: reporter.lost,
     async processRuns(yes) {
       await proxy.setPhase(yes ? 'running' : 'ended');

@@ -1,4 +1,3 @@
-import { podFiles } from './docker/pod-files.ts';
 import { startUser } from './docker/user.ts';
 import type { DockerRunFlags } from './flags.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -35,7 +34,7 @@ export async function runSession(
     draft: (docker, labels, signal) => drafts.first({ docker, labels, signal }),
   };
   const prepared = await prepareSession(wanted, progress, interrupts.signal);
-  const { plan, cluster, docker, session, labels, found } = prepared;
+  const { plan, cluster, docker, labels, found } = prepared;
   if (own.dryRun) {
     const lines = [...describePlan(plan, cluster), ...found.advice].map((line) => `${line}\n`);
     process.stdout.write(own.output === 'yaml' ? planAsYaml(plan) : lines.join(''));
@@ -44,20 +43,14 @@ export async function runSession(
 
   // Act: all that follows is undone in reverse, whatever happens.
   await using cleanup = new AsyncDisposableStack();
-  const surroundings = { progress, interrupts, cleanup, files: true };
-  const { network, view, mounts, lost, processRuns, takeOver } = await openSession(
-    prepared,
-    own,
-    surroundings,
-  );
-  const { draft } = found;
-  const { madeUpUser } = plan;
-  const files = progress.step('files', () =>
-    podFiles({ docker, network, draft, session, madeUpUser, mounts, progress }),
-  );
-  const mounted = await orAborted(Promise.race([files, lost]), interrupts.signal);
+  const { network, view, mounted, lost, processRuns, takeOver } = await openSession(prepared, own, {
+    progress,
+    interrupts,
+    cleanup,
+  });
 
   // Run: the Services are switched when the process listens, and given back first of all.
+  const { draft } = found;
   const given = { view, mounted, user: plan.user, labels };
   const user = await startUser({ docker, draft, request, given, network, interrupts, cleanup });
   const reloading = reload && (await import('./reload/reloading.ts')).prepare(reload, user, cleanup);

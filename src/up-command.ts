@@ -1,3 +1,4 @@
+import { filesContainerName } from './docker/files-container.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { heldFiles, removeHeldFiles } from './held-files.ts';
@@ -38,7 +39,8 @@ async function startOne(request: Parameters<typeof startHeld>[0], signal: AbortS
 
 /** How to join goes to stdout, for scripts; the rest is for people. */
 function tell({ name, session, workload, environment, leftOut }: HeldSession, progress: Progress): void {
-  process.stdout.write(`--network container:${name} --env-file ${environment}\n`);
+  const files = `--volumes-from ${filesContainerName(name)}`;
+  process.stdout.write(`--network container:${name} ${files} --env-file ${environment}\n`);
   progress.say(`${workload} is held as ${name}, session ${session}; its log: ${heldFiles(name).log}`);
   if (leftOut.length > 0)
     progress.warn(

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { COMPOSE_TEMPLATES } from '../assets.ts';
+import { filesContainerName } from '../docker/files-container.ts';
 import { TpError } from '../errors.ts';
 import type { Match } from './match.ts';
 import { type ComposeProject, OVERRIDES } from './project.ts';
@@ -50,6 +51,7 @@ function fill(template: string, project: ComposeProject, { service }: Match): st
     service,
     network_mode: `container:${name}`,
     env_file: `${RUNTIME}/${name}/environment`,
+    volumes_from: `container:${filesContainerName(name)}`,
   };
   return template.replace(/\{\{(\w+)\}\}/g, (_whole, key: string) => {
     if (!(key in values)) throw new TpError('TP_COMPOSE_FILE', `${TEMPLATE}: there is no value {{${key}}}`);

@@ -27,8 +27,6 @@ export interface NetworkOptions {
   session: string;
   /** What the container is to be called. */
   name: string;
-  /** Whether somebody is to have the pod's files mounted. */
-  files: boolean;
   /** What a Compose project says of its containers' names. */
   names?: ProjectNames | undefined;
   /** The pod's name, which is its hostname, as soon as it is known. */
@@ -52,11 +50,9 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     const hostname = (await orAborted(podName, signal)).slice(0, MAX_HOSTNAME);
     cleanup.defer(() => removeLinkDirectory(session));
     const directory = makeLinkDirectory(session, host);
-    const volumes = options.files ? volumeNames(session) : undefined;
-    if (volumes) {
-      cleanup.defer(() => removeVolumes(docker, session));
-      await createVolumes(docker, volumes, labels);
-    }
+    const volumes = volumeNames(session);
+    cleanup.defer(() => removeVolumes(docker, session));
+    await createVolumes(docker, volumes, labels);
     const create = { name, image, hostname, labels, directory, volumes };
     const container = await createWithDirectory(docker, draft, create);
     cleanup.defer(() => removeContainer(container));

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { MOUNT_CONTENT, MOUNTS_DIRECTORY, type WantedMount } from '../../images/network/messages.ts';
 import { TpError } from '../errors.ts';
+import type { SessionPlan } from '../plan.ts';
 import type { PodMount } from '../pod-mount.ts';
 import type { Progress } from '../progress.ts';
 import type { Draft } from './draft.ts';
@@ -8,13 +9,13 @@ import type { Network } from './network.ts';
 import { placeTaken } from './own-mounts.ts';
 import { type VolumeKind, volumeNames, volumePlaces } from './session-volumes.ts';
 
+export type { MountSettings } from 'dockerode';
+
 export interface PodFilesOptions {
   docker: Dockerode;
   network: Network;
   draft: Draft;
-  session: string;
-  /** The uid that the pod only has for the proxy's sake. */
-  madeUpUser: number | undefined;
+  plan: SessionPlan;
   mounts: readonly PodMount[];
   progress: Progress;
 }
@@ -24,7 +25,8 @@ export interface PodFilesOptions {
  * have them. Throws TpError for one that cannot be brought.
  */
 export async function podFiles(options: PodFilesOptions): Promise<Dockerode.MountSettings[]> {
-  const { docker, network, draft, session, madeUpUser, mounts, progress } = options;
+  const { docker, network, draft, plan, mounts, progress } = options;
+  const { session, madeUpUser } = plan;
   const wanted = mounts.filter(({ path }) => {
     const taken = placeTaken(draft, path);
     if (typeof taken === 'object')

@@ -219,6 +219,22 @@ describe('the files of the pod', () => {
     await apply(objects('hello'));
   });
 
+  test('are for whoever joins a session', async () => {
+    const { code, stdout, stderr } = await tp('up', `deployment/${WORKLOAD}`, '--no-inbound');
+    assert.equal(code, 0, stderr);
+    try {
+      const show = 'cat /etc/web/greeting /etc/one/greeting.txt';
+      const joined = ['run', '--rm', ...stdout.trim().split(' ')];
+      assert.equal(await docker(...joined, 'examplecom/servicename', 'sh', '-c', show), 'hellohello');
+      // What one mounts oneself wins.
+      const over = ['--tmpfs', '/etc/web', 'examplecom/servicename', 'ls', '-A', '/etc/web'];
+      assert.equal(await docker(...joined, ...over), '');
+    } finally {
+      const down = await tp('down', WORKLOAD);
+      assert.equal(down.code, 0, down.stderr);
+    }
+  });
+
   test('are gone with a session that was killed, and left', async () => {
     const clean = await snapshot();
     const session = await begin();
