@@ -26,7 +26,7 @@ const project = (services: Record<string, ComposeService> = {}, more: string[] =
 };
 
 interface Override {
-  services: Record<string, { network_mode: string; volumes_from: string[]; env_file: { path: string }[] }>;
+  services: Record<string, { network_mode: string; env_file: { path: string }[] }>;
 }
 const parsed = (text: string): Override => parseDocument(text, { logLevel: 'silent' }).toJS();
 
@@ -35,7 +35,6 @@ describe('the override', () => {
     const { services } = parsed(overrideText(project(), MATCHES));
     assert.deepEqual(Object.keys(services), ['web', 'a.pi']);
     assert.equal(services.web?.network_mode, 'container:tp-shop-web');
-    assert.deepEqual(services.web?.volumes_from, ['container:tp-shop-web-files']);
     assert.match(
       services['a.pi']?.env_file[0]?.path ?? '',
       /^\$\{XDG_RUNTIME_DIR:-.*\}\/tp-shop-a\.pi\/environment$/,

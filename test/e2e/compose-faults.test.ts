@@ -148,8 +148,6 @@ describe('tp compose up', () => {
         assert.match(await project.compose(...how, 'web', ...ask('http://thing1/')), /"name":"thing1"/);
         assert.equal(await project.compose(...how, 'web', ...ask('http://cache/')), 'from a cache\n');
         assert.match(await project.compose(...how, 'web', 'printenv', 'POD_NAME'), /^tp-servicename-/);
-        const namespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
-        assert.equal(await project.compose(...how, 'web', 'cat', namespace), 'default');
       }
       assert.match(await callService(WHO), HERE);
       assert.equal(up.child.exitCode, null, up.stderr);

@@ -27,7 +27,7 @@ describe('tp up', () => {
     const { join, stderr } = await up(WORKLOAD, '--', '-p', '127.0.0.1:18090:8080');
     try {
       assert.deepEqual(join.slice(0, 2), ['--network', 'container:tp-servicename']);
-      assert.equal(statSync(join[3] ?? '').mode & 0o777, 0o600);
+      assert.equal(statSync(join.at(-1) ?? '').mode & 0o777, 0o600);
       const log = /its log: (\S+)/.exec(stderr)?.[1] ?? '';
       await docker('run', '-d', '--name', JOINED, ...join, 'examplecom/servicename');
       try {
