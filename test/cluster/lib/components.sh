@@ -5,7 +5,8 @@ write_settings() {
   cat >"$state/cni/10-tpcluster.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "tpcluster", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
-   "ipam": {"type": "host-local", "dataDir": "$run_dir/ipam", "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+   "ipam": {"type": "host-local", "dataDir": "$run_dir/ipam", "ranges": [[{"subnet": "10.244.0.0/24"}], [{"subnet": "$pods6_first"}]],
+            "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 Y
   # Without CAP_SYS_RESOURCE runc may not lower a score, hence restrict_oom_score_adj.
@@ -48,7 +49,7 @@ start_components() {
   start_on_node etcd "$build/kubenode" etcd "$state/etcd"
   start_on_node containerd containerd --config "$state/containerd.toml"
   start_on_node kube-apiserver "$build/kubenode" kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
-    --bind-address=0.0.0.0 --advertise-address=$node_ip --service-cluster-ip-range=$services \
+    --bind-address=0.0.0.0 --advertise-address=$node_ip --service-cluster-ip-range=$services,$services6 \
     --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$pki/sa.pub" \
     --service-account-signing-key-file="$pki/sa.key" --kubelet-client-certificate="$pki/kubelet-client.crt" \
@@ -57,18 +58,18 @@ start_components() {
   start loopback socat -b 131072 TCP-LISTEN:6443,bind=127.0.0.1,fork,reuseaddr,nodelay TCP:$node_ip:6443,nodelay
   wait_until 60 "API server" kube get --raw /readyz
   start_on_node kube-controller-manager "$build/kubenode" kube-controller-manager \
-    --kubeconfig="$pki/controllers.kubeconfig" --cluster-cidr=$pods --allocate-node-cidrs=true \
+    --kubeconfig="$pki/controllers.kubeconfig" --cluster-cidr=$pods,$pods6 --allocate-node-cidrs=true \
     --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
     --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
     --leader-elect=false --use-service-account-credentials=true
   start_on_node kube-scheduler "$build/kubenode" kube-scheduler --kubeconfig="$pki/scheduler.kubeconfig" \
     --leader-elect=false
-  start_on_node kube-proxy "$build/kubenode" kube-proxy --kubeconfig="$pki/proxy.kubeconfig" --cluster-cidr=$pods \
+  start_on_node kube-proxy "$build/kubenode" kube-proxy --kubeconfig="$pki/proxy.kubeconfig" --cluster-cidr=$pods,$pods6 \
     --hostname-override=node --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 \
     --conntrack-tcp-timeout-close-wait=0
   wait_until 30 containerd ctr -a $socket version
   start_on_node kubelet "$build/kubenode" kubelet --config="$state/kubelet.yaml" \
-    --kubeconfig="$pki/kubelet.kubeconfig" --hostname-override=node --node-ip=$node_ip \
+    --kubeconfig="$pki/kubelet.kubeconfig" --hostname-override=node --node-ip=$node_ip,$node_ip6 \
     --root-dir="$state/kubelet" --cert-dir="$pki"
 }
 

@@ -17,7 +17,9 @@ network_up() {
   ip -n $cloud link set lo up
   ip -n $cloud addr add $cloud_ip/24 dev eth0
   ip -n $cloud link set eth0 up
-  ip netns exec $node sysctl -qw net.ipv4.ip_forward=1
+  # Pods reach each other by IPv6 too, but nothing outside of the cluster.
+  ip -n $node addr add $node_ip6/128 dev lo
+  ip netns exec $node sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
   local range
   for range in $pods $services $cloud_range; do ip route replace unreachable "$range"; done
 }

@@ -11,24 +11,28 @@ second_up() {
   wait_until 30 "containerd of $second" ctr -a "$second_socket" version
   copy_images
   wait_until 60 "the registration of $second" eval '[ -n "$(second_pods)" ]'
-  write_second_pod_network "$(second_pods)"
+  # shellcheck disable=SC2046
+  write_second_pod_network $(second_pods)
   kube wait --for=condition=Ready "node/$second" --timeout=60s >/dev/null
   say "$second is up: pods $(second_pods)"
 }
 
-second_pods() { kube get node $second -o 'jsonpath={.spec.podCIDR}' --ignore-not-found; }
+second_pods() { kube get node $second -o 'jsonpath={.spec.podCIDRs[*]}' --ignore-not-found; }
 
 second_network_up() {
   local in_node=(ip netns exec "$node")
   ip netns add $second_netns
   ip link add tpc-second netns $node type veth peer name eth0 netns $second_netns
   ip -n $node addr add $second_gateway/30 dev tpc-second
+  ip -n $node addr add $second_gateway6/64 dev tpc-second nodad
   ip -n $node link set tpc-second up
   ip -n $second_netns link set lo up
   ip -n $second_netns addr add $second_ip/30 dev eth0
+  ip -n $second_netns addr add $second_ip6/64 dev eth0 nodad
   ip -n $second_netns link set eth0 up
   ip -n $second_netns route add default via $second_gateway
-  ip netns exec $second_netns sysctl -qw net.ipv4.ip_forward=1
+  ip -n $second_netns -6 route add default via $second_gateway6
+  ip netns exec $second_netns sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
   # Neither the host nor the cloud knows a way back to its addresses.
   "${in_node[@]}" iptables -t nat -A POSTROUTING -s $second_range -o tpc-node -j MASQUERADE
   "${in_node[@]}" iptables -t nat -A POSTROUTING -s $second_range -o tpc-cloud -j MASQUERADE
@@ -53,11 +57,16 @@ write_second_settings() {
 }
 
 # The second's default route leads to the first node's pods. Between pods no address is changed.
-write_second_pod_network() { # range
-  sed "s|$run_dir/|$second_run/|; s|10\.244\.0\.0/24|$1|" "$state/cni/10-tpcluster.conflist" >"$second_state/cni/10-tpcluster.conflist"
+write_second_pod_network() { # range range6
+  sed "s|$run_dir/|$second_run/|; s|10\.244\.0\.0/24|$1|; s|$pods6_first|$2|" "$state/cni/10-tpcluster.conflist" \
+    >"$second_state/cni/10-tpcluster.conflist"
   ip -n $node route replace "$1" via $second_ip
-  ip netns exec $node iptables -t nat -I POSTROUTING -s $pods -d "$1" -o tpc-second -j ACCEPT
-  ip netns exec $second_netns iptables -t nat -I POSTROUTING -s "$1" -d $pods -o eth0 -j ACCEPT
+  ip -n $node -6 route replace "$2" via $second_ip6
+  local unchanged=(-t nat -I POSTROUTING -j ACCEPT)
+  ip netns exec $node iptables "${unchanged[@]}" -s $pods -d "$1" -o tpc-second
+  ip netns exec $node ip6tables "${unchanged[@]}" -s $pods6 -d "$2" -o tpc-second
+  ip netns exec $second_netns iptables "${unchanged[@]}" -s "$1" -d $pods -o eth0
+  ip netns exec $second_netns ip6tables "${unchanged[@]}" -s "$2" -d $pods6 -o eth0
 }
 
 # From Docker, as on the first node: what a containerd has pulled, it cannot always export.
@@ -83,11 +92,11 @@ inside_second() {
   second_cgroup make
   containerd --config "$second_state/containerd.toml" &
   until ctr -a "$second_socket" version >/dev/null 2>&1; do sleep 0.1; done
-  "$build/kubenode" kube-proxy --kubeconfig="$second_state/pki/proxy.kubeconfig" --cluster-cidr=$pods \
+  "$build/kubenode" kube-proxy --kubeconfig="$second_state/pki/proxy.kubeconfig" --cluster-cidr=$pods,$pods6 \
     --hostname-override=$second --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 \
     --conntrack-tcp-timeout-close-wait=0 &
   "$build/kubenode" kubelet --config="$second_state/kubelet.yaml" --kubeconfig="$second_state/pki/kubelet.kubeconfig" \
-    --hostname-override=$second --node-ip=$second_ip --root-dir="$second_state/kubelet" --cert-dir="$second_state/pki" &
+    --hostname-override=$second --node-ip=$second_ip,$second_ip6 --root-dir="$second_state/kubelet" --cert-dir="$second_state/pki" &
   # `localhost` of the registry's name is this node's.
   socat TCP-LISTEN:$registry_port,bind=127.0.0.1,fork,reuseaddr,nodelay TCP:$node_ip:$registry_port,nodelay &
   wait -n
@@ -124,9 +133,12 @@ second_remove() {
   fi
   if [ -e "/run/netns/$node" ]; then
     ip -n $node link del tpc-second 2>/dev/null || true # its routes go with it
-    ip netns exec $node iptables-save -t nat | sed -n "/-s ${second_range//\//\\/} \|-o tpc-second /s/^-A/-D/p" |
-      # shellcheck disable=SC2086
-      while read -r rule; do ip netns exec $node iptables -t nat $rule; done
+    local tables
+    for tables in iptables ip6tables; do
+      ip netns exec $node $tables-save -t nat | sed -n "/-s ${second_range//\//\\/} \|-o tpc-second /s/^-A/-D/p" |
+        # shellcheck disable=SC2086
+        while read -r rule; do ip netns exec $node $tables -t nat $rule; done
+    done
   fi
   ip netns del $second_netns 2>/dev/null || true
   second_cgroup remove
