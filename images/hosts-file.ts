@@ -10,10 +10,10 @@ export function hostAliasesOf(text: string): string[] {
   return begin < 0 ? [] : lines.slice(begin + 1).filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** Docker's file as the pod has it: `name` means the pod's own address, and its aliases are there, behind what the user added. */
+/** Docker's file as the pod has it: `name` means the pod's own addresses, and its aliases are there, behind what the user added. */
 export function hostsLikePod(
   text: string,
-  podAddress: string,
+  podAddresses: readonly string[],
   name: string,
   aliases: readonly string[],
 ): string {
@@ -21,5 +21,6 @@ export function hostsLikePod(
     const names = line.trim().split(/\s+/).slice(1);
     return !names.includes(name) && !aliases.includes(line);
   });
-  return `${[kept.join('\n').trimEnd(), `${podAddress}\t${name}`, ...aliases].join('\n')}\n`;
+  const own = podAddresses.map((address) => `${address}\t${name}`);
+  return `${[kept.join('\n').trimEnd(), ...own, ...aliases].join('\n')}\n`;
 }

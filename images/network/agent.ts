@@ -14,6 +14,7 @@ import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
+import { FAMILIES, familyOf } from './ip.ts';
 import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
 import { AgentLog } from './log.ts';
@@ -75,16 +76,19 @@ function announcePorts(): void {
 
 async function configure(wanted: messages.Configuration): Promise<void> {
   configuration = wanted;
+  const { podAddresses } = wanted;
   const relay = new UdpRelay(() => tunnel, peerOfUdp);
   const nameservers = nameserversOf(wanted.resolvConf);
-  ({ dns } = serveTun({ podAddress: wanted.podAddress, nameservers, relay }));
-  const path = new KernelPath(wanted.podAddress, () => tunnel, warn);
+  ({ dns } = serveTun({ podAddresses, nameservers, relay }));
+  const path = new KernelPath(podAddresses, () => tunnel, warn);
   ({ callers } = path);
-  redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, '127.0.0.1');
-  gateways = await takeOverRoutes(wanted.podAddress);
+  for (const { loopback } of podAddresses.map(familyOf)) {
+    redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, loopback);
+  }
+  gateways = await takeOverRoutes(podAddresses);
   const features = await path.use();
   await setLocal(wanted);
-  writeHosts(wanted.podAddress, wanted.hostAliases);
+  writeHosts(podAddresses, wanted.hostAliases);
   writeResolvConf(wanted.resolvConf);
   tell({ event: 'configured', features });
 }
@@ -116,7 +120,7 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   const from = callers;
   dialProcess(stream, {
     port: mapping.process,
-    addresses: [configuration.podAddress, '127.0.0.1'],
+    addresses: processAddresses(request.peer.address, configuration.podAddresses),
     dial: (host, port) => from.dial(request.peer, host, port),
     acceptance: acceptanceBy,
     isPaused: () => pause.paused,
@@ -125,6 +129,14 @@ function serve(stream: TunnelStream, payload: Buffer): void {
     onOnlyAt: (address) =>
       warn(`port ${mapping.process} listens on ${address} only; in a pod nobody would reach it`),
   });
+}
+
+/** Where the process is looked for: first where a caller of this family would reach it in the pod. */
+function processAddresses(caller: string, podAddresses: readonly string[]): string[] {
+  const family = familyOf(caller);
+  const own = podAddresses.filter((address) => familyOf(address) === family);
+  const others = podAddresses.filter((address) => familyOf(address) !== family);
+  return [...own, ...others, ...FAMILIES.map(({ loopback }) => loopback)];
 }
 
 /** A link goes on with the tunnel that waits for one; without such, or on a proxy that knows nothing of it, one begins. */

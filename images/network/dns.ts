@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { type Answer, decode, encode, type Packet } from 'dns-packet';
 
 /** Answers to DNS queries: Docker siblings from a table, all else from the pod's nameserver, kept for its TTL. */
@@ -140,13 +141,11 @@ export class Dns {
     if (!packet || !question || packet.questions?.length !== 1) return undefined;
     const addresses = this.#sibling(question.name.toLowerCase());
     if (!addresses) return undefined;
-    // Siblings have IPv4 addresses only; of every other type there is "no data" rather than "no such name".
-    const answers: Answer[] =
-      question.type !== 'A'
-        ? []
-        : addresses.map((data) => {
-            return { type: 'A', name: question.name, ttl: LOCAL_TTL_SECONDS, data };
-          });
+    // A name that is there has "no data" of every other type, rather than being "no such name".
+    const answers: Answer[] = addresses.flatMap((data) => {
+      const type = isIPv6(data) ? 'AAAA' : 'A';
+      return type === question.type ? { type, name: question.name, ttl: LOCAL_TTL_SECONDS, data } : [];
+    });
     const flags = ((packet.flags ?? 0) & 0x0100) | 0x0480; // recursion desired as asked; authoritative, available
     return encode({ id: packet.id ?? 0, type: 'response', flags, questions: [question], answers });
   }

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { TUN } from './ip.ts';
+import { TUN, V4 } from './ip.ts';
 import type { Feature } from './messages.ts';
 import { REDIRECT_PORT } from './messages.ts';
 import { listeningSockets, originalDestination } from './native.ts';
@@ -15,7 +15,7 @@ import { Callers } from './transparent.ts';
 import { openTun } from './tun-device.ts';
 
 /** Addresses that are nobody's (RFC 5737): the pod's, and one in the cluster. */
-const POD = '192.0.2.1';
+const POD = ['192.0.2.1'];
 const PEER = { host: '192.0.2.2', port: 80 };
 
 /** A redirected connection arrives at once, or never (ms). */
@@ -31,7 +31,7 @@ const TRIALS: readonly [name: string, trial: () => unknown, without?: string][] 
     'packets that wait (NFQUEUE)',
     async () => {
       openSynQueue(() => {});
-      await holdSyns();
+      await holdSyns(V4);
     },
     'connections seem accepted before the peer has accepted',
   ],

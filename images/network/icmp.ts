@@ -1,40 +1,55 @@
 import { ResetCode } from '../../src/tunnel/errors.ts';
-import { buildUdp, checksum, type UdpPacket } from './packet.ts';
+import { allocateIp, checksum, pseudoHeaderSum } from './ip-packet.ts';
+import { buildUdp, type UdpPacket } from './packet.ts';
 
-/** "Destination unreachable" of ICMP (RFC 792), as the peer's machine or its router sends it. */
+/** "Destination unreachable" of ICMP (RFC 792) and ICMPv6 (RFC 4443), as the peer's machine or its router sends it. */
 
-const IPV4_HEADER_BYTES = 20;
 const ICMP_HEADER_BYTES = 8;
-const PROTOCOL_ICMP = 1;
-const TTL = 64;
-const UNREACHABLE = 3;
 
-/** Codes: of a port where nobody listens, and of those that no router knows. */
-const NETWORK = 0;
-const HOST = 1;
-const PORT = 3;
+interface IcmpFamily {
+  protocol: number;
+  /** The type of the message. */
+  unreachable: number;
+  /** Its code where nobody listens on the port, and of what no router knows. */
+  port: number;
+  codes: ReadonlyMap<ResetCode, number>;
+}
 
-const CODES: ReadonlyMap<ResetCode, number> = new Map([
-  [ResetCode.hostUnreachable, HOST],
-  [ResetCode.networkUnreachable, NETWORK],
-]);
+const V4: IcmpFamily = {
+  protocol: 1,
+  unreachable: 3,
+  port: 3,
+  codes: new Map([
+    [ResetCode.networkUnreachable, 0],
+    [ResetCode.hostUnreachable, 1],
+  ]),
+};
 
-/** An IPv4 packet that tells the sender of `sent` that it did not arrive. */
+const V6: IcmpFamily = {
+  protocol: 58,
+  unreachable: 1,
+  port: 4,
+  codes: new Map([
+    [ResetCode.networkUnreachable, 0],
+    [ResetCode.hostUnreachable, 3],
+  ]),
+};
+
+/** An IP packet that tells the sender of `sent` that it did not arrive. */
 export function buildUnreachable(sent: UdpPacket, code: ResetCode): Buffer {
+  const six = sent.source.length === 16;
+  const { protocol, unreachable, port, codes } = six ? V6 : V4;
   // What it quotes, the headers of what was sent, is how the kernel finds the socket.
-  const quoted = buildUdp(sent).subarray(0, IPV4_HEADER_BYTES + 8);
-  const packet = Buffer.alloc(IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + quoted.length);
-  packet.writeUInt8(0x45, 0);
-  packet.writeUInt16BE(packet.length, 2);
-  packet.writeUInt8(TTL, 8);
-  packet.writeUInt8(PROTOCOL_ICMP, 9);
-  sent.destination.copy(packet, 12);
-  sent.source.copy(packet, 16);
-  packet.writeUInt16BE(checksum(packet.subarray(0, IPV4_HEADER_BYTES)), 10);
-  const message = packet.subarray(IPV4_HEADER_BYTES);
-  message.writeUInt8(UNREACHABLE, 0);
-  message.writeUInt8(CODES.get(code) ?? PORT, 1);
-  quoted.copy(message, ICMP_HEADER_BYTES);
-  message.writeUInt16BE(checksum(message), 2);
+  const quoted = buildUdp(sent);
+  const quotedBytes = quoted.length - sent.payload.length;
+  const ends = { source: sent.destination, destination: sent.source };
+  const bytes = ICMP_HEADER_BYTES + quotedBytes;
+  const { packet, offset } = allocateIp(ends, protocol, bytes);
+  packet.writeUInt8(unreachable, offset);
+  packet.writeUInt8(codes.get(code) ?? port, offset + 1);
+  quoted.copy(packet, offset + ICMP_HEADER_BYTES, 0, quotedBytes);
+  // Only ICMPv6 counts in the pseudo-header.
+  const initial = six ? pseudoHeaderSum(ends, protocol, bytes) : 0;
+  packet.writeUInt16BE(checksum(packet.subarray(offset), initial), offset + 2);
   return packet;
 }

@@ -1,5 +1,6 @@
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { HeldSyns } from './held-syns.ts';
+import { familyOf } from './ip.ts';
 import { holdSyns } from './rules.ts';
 import { openSynQueue, type SynQueue } from './syn-queue.ts';
 import { Callers } from './transparent.ts';
@@ -8,12 +9,18 @@ import { Callers } from './transparent.ts';
 export class KernelPath {
   readonly held: HeldSyns;
   readonly callers: Callers;
+  readonly #podAddresses: readonly string[];
   readonly #warn: (message: string) => void;
   #queue: SynQueue | undefined;
 
-  constructor(podAddress: string, tunnel: () => Tunnel | undefined, warn: (message: string) => void) {
+  constructor(
+    podAddresses: readonly string[],
+    tunnel: () => Tunnel | undefined,
+    warn: (message: string) => void,
+  ) {
     this.held = new HeldSyns({ tunnel, decide: (id, verdict) => this.#queue?.decide(id, verdict) });
-    this.callers = new Callers(podAddress);
+    this.callers = new Callers(podAddresses);
+    this.#podAddresses = podAddresses;
     this.#warn = warn;
   }
 
@@ -21,7 +28,7 @@ export class KernelPath {
   async use(): Promise<string[]> {
     const holds = await this.#attempt('connections are accepted before the peer has accepted', async () => {
       this.#queue = openSynQueue((id, ends) => this.held.hold(id, ends));
-      await holdSyns();
+      for (const address of this.#podAddresses) await holdSyns(familyOf(address));
     });
     if (!holds) this.#queue?.close();
     const keeps = await this.#attempt('the process does not see the addresses of its callers', () =>

@@ -21,7 +21,12 @@ export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const SOCK_STREAM_NONBLOCK = 1 | 0o4000;
 export const MSG_DONTWAIT = 0x40;
+export const AF_INET6 = 10;
 export const SOL_IP = 0;
+export const SOL_IPV6 = 41;
+/** struct sockaddr_in, struct sockaddr_in6 */
+export const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
 
 /** The result of a call. Throws Error with the call's name and errno where it failed. */
 export function checked(result: number, call: string): number {

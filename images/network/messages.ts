@@ -5,7 +5,7 @@ import type { TunnelFigures } from '../../src/tunnel/tunnel.ts';
 
 /** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`. */
 export interface LocalNetwork {
-  /** IPv4 addresses or ranges. */
+  /** Addresses or ranges. */
   addresses: string[];
   /** Names of Docker siblings, in lower case, with their addresses. */
   names: Record<string, string[]>;
@@ -15,8 +15,8 @@ export interface Configuration extends LocalNetwork {
   session: string;
   /** How long the connections of a cut link are kept (ms). */
   resumeLimitMs: number;
-  /** The pod's address: the container gets it as its own. */
-  podAddress: string;
+  /** The pod's addresses, one of each family that it has: the container gets them as its own. */
+  podAddresses: string[];
   /** The pod's /etc/resolv.conf. */
   resolvConf: string;
   /** Lines of its /etc/hosts that stand for `hostAliases`. */

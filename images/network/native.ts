@@ -1,5 +1,6 @@
 /** What the kernel knows of this namespace's TCP sockets. */
 import type { Socket } from 'node:net';
+import { formatAddress } from '../address.ts';
 import {
   AF_NETLINK,
   checked,
@@ -9,7 +10,10 @@ import {
   openSocket,
   recv,
   SOCK_RAW,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
   SOL_IP,
+  SOL_IPV6,
   send,
 } from './libc.ts';
 import {
@@ -30,6 +34,7 @@ const NETLINK_SOCK_DIAG = 4;
 /** Takes one datagram of the kernel's answer, which is 32 KiB at most. */
 const answer = Buffer.alloc(32 * 1024);
 
+/** The same number in both families: IP6T_SO_ORIGINAL_DST, too. */
 const SO_ORIGINAL_DST = 80;
 
 /** Node does not say which file descriptor a socket has; this internal field has named it since Node 0.x. */
@@ -39,11 +44,17 @@ function descriptorOf(socket: Socket): number {
   return _handle.fd;
 }
 
-/** Where a redirected IPv4 connection was going. Throws Error when the socket is closed or was not redirected. */
+/** Where a redirected connection was going. Throws Error when the socket is closed or was not redirected. */
 export function originalDestination(socket: Socket): { host: string; port: number } {
-  const address = Buffer.alloc(16); // struct sockaddr_in
-  checked(getsockopt(descriptorOf(socket), SOL_IP, SO_ORIGINAL_DST, address, [16]), 'SO_ORIGINAL_DST');
-  return { host: [...address.subarray(4, 8)].join('.'), port: address.readUInt16BE(2) };
+  const six = socket.remoteFamily === 'IPv6';
+  const address = Buffer.alloc(six ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES);
+  const level = six ? SOL_IPV6 : SOL_IP;
+  checked(
+    getsockopt(descriptorOf(socket), level, SO_ORIGINAL_DST, address, [address.length]),
+    'SO_ORIGINAL_DST',
+  );
+  const host = formatAddress(six ? address.subarray(8, 24) : address.subarray(4, 8));
+  return { host, port: address.readUInt16BE(2) };
 }
 
 /** Puts questions to the kernel by netlink. Throws Error where it cannot be asked. */
@@ -77,12 +88,17 @@ const socketsOf = (requestFor: (family: number) => Buffer): KnownSocket[] =>
 /** The listening TCP sockets of this namespace. Throws Error where the kernel cannot be asked. */
 export const listeningSockets = (): Listener[] => socketsOf(listenersRequest).map(({ own }) => own);
 
-/** The IPv4 peer to which the UDP socket of `port` is connected; undefined for none. Throws Error where the kernel cannot be asked. */
+/** The peer to which the UDP socket of `port` is connected; undefined for none. Throws Error where the kernel cannot be asked. */
 export function connectedUdpPeer(port: number): { address: Buffer; port: number } | undefined {
   const socket = socketsOf(connectedUdpRequest).find(({ own }) => own.port === port);
-  // An IPv4 peer of a dual-stack socket ends in the same four bytes.
-  return socket && { address: Buffer.from(socket.peer.address, 'hex').subarray(-4), port: socket.peer.port };
+  return socket && { address: unmapped(Buffer.from(socket.peer.address, 'hex')), port: socket.peer.port };
 }
+
+/** ::ffff:0:0/96, in which a dual-stack socket has its IPv4 peers. */
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
+
+const unmapped = (address: Buffer): Buffer =>
+  address.length === 16 && address.subarray(0, 12).equals(MAPPED) ? address.subarray(12) : address;
 
 /** Where a connection to a process of this namespace is on that side. Throws Error where the kernel cannot be asked. */
 export function acceptanceBy(dialled: Socket): Acceptance {

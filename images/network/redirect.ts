@@ -4,6 +4,7 @@ import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { plainAddress } from '../address.ts';
 import { splice } from '../splice.ts';
 import type { HeldSyns } from './held-syns.ts';
+import { FAMILIES } from './ip.ts';
 import { REDIRECT_PORT } from './messages.ts';
 import { originalDestination } from './native.ts';
 
@@ -19,7 +20,7 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
     const accepted = to && held.claim({ ...sourceOf(socket), ...to });
     if (accepted) return splice(socket, accepted);
     const link = tunnel();
-    if (!link || !to || to.port === 0 || (to.host === '127.0.0.1' && to.port === REDIRECT_PORT)) {
+    if (!link || !to || to.port === 0 || isItself(to)) {
       socket.resetAndDestroy();
       return;
     }
@@ -41,12 +42,16 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
   });
 }
 
+/** Whether it came here by itself: to a redirected one its destination was never our own. */
+const isItself = ({ host, port }: { host: string; port: number }) =>
+  port === REDIRECT_PORT && FAMILIES.some(({ loopback }) => host === loopback);
+
 const sourceOf = ({ remoteAddress, remotePort }: Socket) => ({
   source: plainAddress(remoteAddress ?? ''),
   sourcePort: remotePort ?? 0,
 });
 
-/** Where the connection was going; undefined when it has ended already, or came here by itself. */
+/** Where the connection was going; undefined when it has ended already. */
 function destinationOf(socket: Socket): { host: string; port: number } | undefined {
   try {
     return originalDestination(socket);

@@ -1,5 +1,5 @@
 /** Rules that make connections look as they do in the pod; each is left out where the kernel lacks it. Needs NET_ADMIN. */
-import { ip, iptables, iptablesHas, TUN } from './ip.ts';
+import { type Family, ip, iptables, iptablesHas, TUN } from './ip.ts';
 
 /** The queue in which SYNs wait, and the marks by which one that comes out of it is answered. */
 export const SYN_QUEUE = 1;
@@ -9,59 +9,59 @@ export const SYN_MARKS = { refuse: 0x11, 'host-unreachable': 0x12, 'net-unreacha
 const CALLER_TABLE = '101';
 
 /** Has packets with `callerMark`, and the replies to them, stay in the namespace. Throws Error where the kernel lacks a part. */
-export async function keepCallers(callerMark: number): Promise<void> {
+export async function keepCallers(family: Family, callerMark: number): Promise<void> {
   const mark = `${callerMark}`;
-  const save = [
-    '-t',
-    'mangle',
-    '-I',
-    'OUTPUT',
-    '-m',
-    'mark',
-    '--mark',
-    mark,
-    '-j',
-    'CONNMARK',
-    '--save-mark',
-  ];
-  if (await iptablesHas(...save)) return;
-  await ip('route', 'replace', 'local', 'default', 'dev', 'lo', 'table', CALLER_TABLE);
-  await ip('rule', 'add', 'fwmark', mark, 'lookup', CALLER_TABLE);
-  await iptables(...save);
+  const { option } = family;
+  const marked = ['-m', 'mark', '--mark', mark];
+  const save = ['-t', 'mangle', '-I', 'OUTPUT', ...marked, '-j', 'CONNMARK', '--save-mark'];
+  if (await iptablesHas(family, ...save)) return;
+  await ip(option, 'route', 'replace', 'local', 'default', 'dev', 'lo', 'table', CALLER_TABLE);
+  await ip(option, 'rule', 'add', 'fwmark', mark, 'lookup', CALLER_TABLE);
+  await iptables(family, ...save);
 }
 
 /** How a marked SYN is answered, as the pod's network would have. */
-const ANSWERS: Readonly<Record<keyof typeof SYN_MARKS, string>> = {
-  refuse: 'tcp-reset',
-  'host-unreachable': 'icmp-host-unreachable',
-  'net-unreachable': 'icmp-net-unreachable',
+const ANSWERS: Readonly<Record<keyof typeof SYN_MARKS, Readonly<Record<Family['option'], string>>>> = {
+  refuse: { '-4': 'tcp-reset', '-6': 'tcp-reset' },
+  'host-unreachable': { '-4': 'icmp-host-unreachable', '-6': 'icmp6-addr-unreachable' },
+  'net-unreachable': { '-4': 'icmp-net-unreachable', '-6': 'icmp6-no-route' },
 };
 
 /**
  * Has SYNs that leave for the cluster wait in the queue, and answers those that come out of it with a mark. Nothing leaves
  * while nobody reads the queue. Throws Error where the kernel lacks a part; then none of it stays.
  */
-export async function holdSyns(): Promise<void> {
+export async function holdSyns(family: Family): Promise<void> {
   const outgoing = ['OUTPUT', '-o', TUN, '-p', 'tcp'];
   const marked = (mark: number) => ['-m', 'mark', '--mark', `${mark}`];
   const rules = Object.entries(ANSWERS).flatMap(([verdict, answer]) => {
     const { [verdict as keyof typeof SYN_MARKS]: mark } = SYN_MARKS;
     return [
       ['-t', 'nat', '-I', ...outgoing, ...marked(mark), '-j', 'ACCEPT'],
-      ['-t', 'filter', '-I', ...outgoing, ...marked(mark), '-j', 'REJECT', '--reject-with', answer],
+      [
+        '-t',
+        'filter',
+        '-I',
+        ...outgoing,
+        ...marked(mark),
+        '-j',
+        'REJECT',
+        '--reject-with',
+        answer[family.option],
+      ],
     ];
   });
   // Last, when all that answers what comes out of it is there.
   rules.push(['-t', 'mangle', '-I', ...outgoing, '--syn', '-j', 'NFQUEUE', '--queue-num', `${SYN_QUEUE}`]);
-  if (await iptablesHas(...(rules.at(-1) ?? []))) return; // by an earlier agent of this namespace
+  if (await iptablesHas(family, ...(rules.at(-1) ?? []))) return; // by an earlier agent of this namespace
   const added: string[][] = [];
   try {
     for (const rule of rules) {
-      await iptables(...rule);
+      await iptables(family, ...rule);
       added.push(rule);
     }
   } catch (error) {
-    for (const rule of added) await iptables(...rule.map((word) => (word === '-I' ? '-D' : word)));
+    for (const rule of added) await iptables(family, ...rule.map((word) => (word === '-I' ? '-D' : word)));
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { hostsLikePod } from '../hosts-file.ts';
-import { ip, iptables, TUN } from './ip.ts';
+import { FAMILIES, type Family, familyOf, ip, iptables, TUN } from './ip.ts';
 import { REDIRECT_PORT } from './messages.ts';
 
 /** Routes, rules and files that make the network namespace the pod's. Needs NET_ADMIN. */
@@ -20,49 +20,73 @@ interface Route {
   prefsrc?: string;
 }
 
-async function dockerRoutes(table = 'main'): Promise<Route[]> {
-  const routes = JSON.parse(await ip('-4', '-json', 'route', 'show', 'table', table)) as Route[];
-  return routes.filter(({ dev }) => dev.startsWith('eth'));
+async function dockerRoutes({ option }: Family, table = 'main'): Promise<Route[]> {
+  const routes = JSON.parse(await ip(option, '-json', 'route', 'show', 'table', table)) as Route[];
+  // Each link has its own fe80::/64: what is there is the link itself.
+  return routes.filter(({ dev, dst }) => dev.startsWith('eth') && dst !== 'fe80::/64');
 }
 
 /** Brings the TUN device up as the pod's, and sends everything into it. A device goes with its agent, and its routes with it. */
-async function useTun(podAddress: string): Promise<void> {
-  await ip('address', 'replace', `${podAddress}/32`, 'dev', TUN);
+async function useTun(podAddresses: readonly string[]): Promise<void> {
   await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
-  await ip('route', 'replace', 'default', 'dev', TUN, 'src', podAddress);
+  for (const address of podAddresses) {
+    const { option, bits } = familyOf(address);
+    // Nobody else can have the address: it is not looked for first.
+    const nodad = bits === 128 ? ['nodad'] : [];
+    await ip('address', 'replace', `${address}/${bits}`, 'dev', TUN, ...nodad);
+    await ip(option, 'route', 'replace', 'default', 'dev', TUN, 'src', address);
+  }
 }
 
 /**
  * Sends everything into the TUN device but what is local, and redirects TCP there to the agent. From then on no route
- * leads past the device, whether the agent lives or not. Returns the gateways of Docker's networks. Where an earlier agent
- * has done it, only the device is new.
+ * leads past the device, whether the agent lives or not; a family of which the pod has no address leads nowhere, as in the
+ * pod. Returns the gateways of Docker's networks. Where an earlier agent has done it, only the device is new.
  */
-export async function takeOverRoutes(podAddress: string): Promise<string[]> {
+export async function takeOverRoutes(podAddresses: readonly string[]): Promise<string[]> {
   const done = (await ip('rule', 'show')).includes(`lookup ${INBOUND_TABLE}`);
-  const docker = await dockerRoutes(done ? INBOUND_TABLE : 'main');
-  const gateways = docker.flatMap(({ gateway }) => gateway ?? []);
-  if (done) {
-    await useTun(podAddress);
-    return gateways;
-  }
-  for (const { dst, dev, gateway } of docker) {
-    const via = gateway ? ['via', gateway] : [];
-    await ip('route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE);
-  }
-  await ip('rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE);
-  await iptables('-t', 'mangle', '-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
-    '-j', 'CONNMARK', '--set-mark', INBOUND_MARK); // biome-ignore format: one rule
-  await iptables('-t', 'mangle', '-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark',
-    '!', '--mark', '0', '-j', 'CONNMARK', '--restore-mark'); // biome-ignore format: one rule
-  await iptables('-t', 'nat', '-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
-    '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`); // biome-ignore format: one rule
-  await useTun(podAddress);
-  for (const { dst, dev, gateway, prefsrc } of docker) {
-    if (gateway) await ip('route', 'replace', `${gateway}/32`, 'dev', dev);
-    if (dst === 'default') continue;
-    await ip('route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
-  }
+  const docker = await Promise.all(
+    FAMILIES.map(async (family) => ({
+      family,
+      routes: await dockerRoutes(family, done ? INBOUND_TABLE : 'main'),
+    })),
+  );
+  const gateways = docker.flatMap(({ routes }) => routes.flatMap(({ gateway }) => gateway ?? []));
+  if (!done) for (const { family, routes } of docker) await markInbound(family, routes, podAddresses);
+  await useTun(podAddresses);
+  if (!done) for (const family of FAMILIES) await leaveOnlyGateways(family);
   return gateways;
+}
+
+/** Has what came in through Docker's interfaces answered there, and the rest of TCP redirected to the agent. */
+async function markInbound(family: Family, routes: Route[], podAddresses: readonly string[]): Promise<void> {
+  const { option } = family;
+  for (const { dst, dev, gateway } of routes) {
+    const via = gateway ? ['via', gateway] : [];
+    await ip(option, 'route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE);
+  }
+  await ip(option, 'rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE);
+  const hasPod = podAddresses.some((address) => familyOf(address) === family);
+  if (!hasPod && routes.length === 0) return;
+  await iptables(family, '-t', 'mangle', '-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
+    '-j', 'CONNMARK', '--set-mark', INBOUND_MARK); // biome-ignore format: one rule
+  await iptables(family, '-t', 'mangle', '-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark',
+    '!', '--mark', '0', '-j', 'CONNMARK', '--restore-mark'); // biome-ignore format: one rule
+  await iptables(family, '-t', 'nat', '-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
+    '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`); // biome-ignore format: one rule
+}
+
+/** The TUN device has taken the place of Docker's default route, but where the pod has no address of the family. */
+async function leaveOnlyGateways(family: Family): Promise<void> {
+  const { option, bits } = family;
+  for (const { dst, dev, gateway, prefsrc } of await dockerRoutes(family, INBOUND_TABLE)) {
+    if (gateway) await ip(option, 'route', 'replace', `${gateway}/${bits}`, 'dev', dev);
+    if (dst !== 'default')
+      await ip(option, 'route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
+  }
+  for (const { dst, dev } of await dockerRoutes(family)) {
+    if (dst === 'default') await ip(option, 'route', 'del', dst, 'dev', dev);
+  }
 }
 
 /** Local addresses by the way that Docker's own routes give for them. */
@@ -79,12 +103,12 @@ export class LocalRoutes {
         unreachable.push(address);
         continue;
       }
-      await ip('route', 'replace', address, ...way);
+      await ip(familyOf(address).option, 'route', 'replace', address, ...way);
       this.#present.add(address);
     }
     for (const address of this.#present) {
       if (addresses.includes(address)) continue;
-      await ip('route', 'del', address);
+      await ip(familyOf(address).option, 'route', 'del', address);
       this.#present.delete(address);
     }
     return unreachable;
@@ -94,7 +118,7 @@ export class LocalRoutes {
     const [host = ''] = address.split('/');
     try {
       const [route] = JSON.parse(
-        await ip('-4', '-json', 'route', 'get', host, 'mark', INBOUND_MARK),
+        await ip(familyOf(host).option, '-json', 'route', 'get', host, 'mark', INBOUND_MARK),
       ) as Route[];
       if (!route?.dev.startsWith('eth')) return undefined;
       return [...(route.gateway ? ['via', route.gateway] : []), 'dev', route.dev];
@@ -115,10 +139,10 @@ export function dockerHostAddresses(): string[] {
 }
 
 /** Makes the container's names mean what they mean in the pod; in place, as the file is a mount. */
-export function writeHosts(podAddress: string, aliases: readonly string[]): void {
+export function writeHosts(podAddresses: readonly string[], aliases: readonly string[]): void {
   writeFileSync(
     '/etc/hosts',
-    hostsLikePod(readFileSync('/etc/hosts', 'utf8'), podAddress, hostname(), aliases),
+    hostsLikePod(readFileSync('/etc/hosts', 'utf8'), podAddresses, hostname(), aliases),
   );
 }
 

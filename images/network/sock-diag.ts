@@ -1,3 +1,5 @@
+import { parseAddress } from '../address.ts';
+
 /**
  * Asking the kernel for TCP sockets by netlink: sock_diag(7). /proc/net/tcp says the same, but walks the table of all
  * connections for it: 17 ms here, in which the agent carries nothing.
@@ -59,7 +61,7 @@ export function connectedUdpRequest(family: number): Buffer {
   return request;
 }
 
-/** An IPv4 address and a port. */
+/** An address, both ends' of one family, and a port. */
 export interface End {
   address: string;
   port: number;
@@ -67,11 +69,12 @@ export interface End {
 
 /** The request for the socket at `own` that is connected to `peer`. */
 export function connectionRequest(own: End, peer: End): Buffer {
-  const request = requestFor(AF_INET, 0);
+  const [from, to] = [parseAddress(own.address), parseAddress(peer.address)];
+  const request = requestFor(from.length === 4 ? AF_INET : AF_INET6, 0);
   request.writeUInt16BE(own.port, SOCKET_ID);
   request.writeUInt16BE(peer.port, SOCKET_ID + 2);
-  Buffer.from(own.address.split('.').map(Number)).copy(request, SOCKET_ID + 4);
-  Buffer.from(peer.address.split('.').map(Number)).copy(request, SOCKET_ID + 20);
+  from.copy(request, SOCKET_ID + 4);
+  to.copy(request, SOCKET_ID + 20);
   request.fill(0xff, SOCKET_ID + 40); // INET_DIAG_NOCOOKIE
   return request;
 }

@@ -1,13 +1,18 @@
 import { connect, Socket } from 'node:net';
 import { parseAddress } from '../address.ts';
+import { familyOf, V6 } from './ip.ts';
 import {
   AF_INET,
+  AF_INET6,
   bind,
   checked,
   close,
   openSocket,
   SOCK_STREAM_NONBLOCK,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
   SOL_IP,
+  SOL_IPV6,
   setOption,
 } from './libc.ts';
 import { keepCallers } from './rules.ts';
@@ -21,15 +26,19 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_MARK = 36;
 const IP_TRANSPARENT = 19;
+const IPV6_TRANSPARENT = 75;
 
 /** Opens a socket that is bound to `caller`. Throws Error where the kernel refuses it. */
 function openAs(caller: End): number {
-  const descriptor = checked(openSocket(AF_INET, SOCK_STREAM_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
+  const address = socketAddress(caller);
+  const six = address.length === SOCKADDR_IN6_BYTES;
+  const family = six ? AF_INET6 : AF_INET;
+  const descriptor = checked(openSocket(family, SOCK_STREAM_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
   try {
-    setOption(descriptor, SOL_IP, IP_TRANSPARENT, 1, 'IP_TRANSPARENT');
+    if (six) setOption(descriptor, SOL_IPV6, IPV6_TRANSPARENT, 1, 'IPV6_TRANSPARENT');
+    else setOption(descriptor, SOL_IP, IP_TRANSPARENT, 1, 'IP_TRANSPARENT');
     setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, 'SO_REUSEADDR');
     setOption(descriptor, SOL_SOCKET, SO_MARK, CALLER_MARK, 'SO_MARK');
-    const address = socketAddress(caller);
     checked(bind(descriptor, address, address.length), 'bind');
     return descriptor;
   } catch (error) {
@@ -40,17 +49,19 @@ function openAs(caller: End): number {
 
 /** Connections to the process of the namespace that come from their callers' addresses, where the kernel can do that. */
 export class Callers {
-  readonly #podAddress: string;
+  readonly #podAddresses: readonly string[];
   #kept = false;
 
-  constructor(podAddress: string) {
-    this.#podAddress = podAddress;
+  constructor(podAddresses: readonly string[]) {
+    this.#podAddresses = podAddresses;
   }
 
   /** Tries whether callers can keep their address, and prepares it. Throws Error where they cannot. */
   async keep(): Promise<void> {
-    close(openAs({ address: this.#podAddress, port: 0 }));
-    await keepCallers(CALLER_MARK);
+    for (const address of this.#podAddresses) {
+      close(openAs({ address, port: 0 }));
+      await keepCallers(familyOf(address), CALLER_MARK);
+    }
     this.#kept = true;
   }
 
@@ -65,8 +76,10 @@ export class Callers {
   }
 
   #descriptorFor(caller: End, host: string): number | undefined {
-    const own = caller.address === this.#podAddress || caller.address.startsWith('127.');
-    if (!this.#kept || own || host !== this.#podAddress) return undefined;
+    const { address } = caller;
+    const own = this.#podAddresses.includes(address) || address.startsWith('127.') || address === V6.loopback;
+    if (!this.#kept || own || !this.#podAddresses.includes(host)) return undefined;
+    if (familyOf(address) !== familyOf(host)) return undefined;
     try {
       return openAs(caller);
     } catch {
@@ -75,13 +88,13 @@ export class Callers {
   }
 }
 
-/** struct sockaddr_in */
+/** struct sockaddr_in, or struct sockaddr_in6 */
 function socketAddress({ address, port }: End): Buffer {
   const bytes = parseAddress(address);
-  if (bytes.length !== 4) throw new Error('not an IPv4 address');
-  const whole = Buffer.alloc(16);
-  whole.writeUInt16LE(AF_INET, 0);
+  const six = bytes.length === 16;
+  const whole = Buffer.alloc(six ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES);
+  whole.writeUInt16LE(six ? AF_INET6 : AF_INET, 0);
   whole.writeUInt16BE(port, 2);
-  bytes.copy(whole, 4);
+  bytes.copy(whole, six ? 8 : 4);
   return whole;
 }

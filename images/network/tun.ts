@@ -15,7 +15,7 @@ const DNS_PORT = 53;
 export const RESOLVER_PORT = 0;
 
 export interface TunOptions {
-  podAddress: string;
+  podAddresses: readonly string[];
   /** The pod's nameservers: what is sent there is answered by us. */
   nameservers: readonly string[];
   relay: UdpRelay;
@@ -24,8 +24,8 @@ export interface TunOptions {
 /** The packets that leave the namespace: UDP goes through the tunnel, DNS by way of the resolver, the rest is dropped. */
 export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
   const { relay } = options;
-  const pod = parseAddress(options.podAddress);
-  const nameservers = new Set(options.nameservers);
+  const pod = options.podAddresses.map(parseAddress);
+  const nameservers = new Set(options.nameservers.map((text) => formatAddress(parseAddress(text))));
 
   const dns = new Dns({
     ask(query, server) {
@@ -42,7 +42,7 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
       buildUdp({
         source: from,
         sourcePort: port,
-        destination: pod,
+        destination: to.source,
         destinationPort: to.sourcePort,
         payload,
       }),
@@ -59,7 +59,7 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
 
   const device = openTun(TUN, TUN_MTU, (bytes) => {
     const packet = parseUdp(bytes);
-    if (!packet?.source.equals(pod)) return;
+    if (!packet || !pod.some((address) => packet.source.equals(address))) return;
     const destination = formatAddress(packet.destination);
     if (packet.destinationPort === DNS_PORT && nameservers.has(destination)) {
       return dns.query(packet.payload, destination, (response) => reply(packet, response));
@@ -68,7 +68,7 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
     relay.send(packet.sourcePort, { address, port, payload }, (datagram) => {
       const code = unreachableCode(datagram);
       if (code !== undefined) write(buildUnreachable(packet, code));
-      else if (datagram.address.length === 4) {
+      else if (datagram.address.length === address.length) {
         reply(packet, datagram.payload, datagram.address, datagram.port);
       }
     });

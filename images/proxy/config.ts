@@ -30,8 +30,8 @@ export const PROXY_CONFIG = 'config.json';
 export const ENVIRONMENT_PREFIX = 'TPENV_';
 export const SOURCES_PREFIX = 'TPFROM_';
 
-/** The variable with the pod's own address. */
-export const POD_ADDRESS_VARIABLE = 'TP_POD_IP';
+/** The variable with the pod's own addresses, one of each family, with commas between. */
+export const POD_ADDRESSES_VARIABLE = 'TP_POD_IPS';
 
 /** Reads the configuration beside the running bundle. Throws what reading and parsing a file throws. */
 export function readConfig(directory: string): ProxyConfig {

@@ -1,4 +1,4 @@
-import { NOTFOUND } from 'node:dns';
+import { NODATA, NOTFOUND } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { plainAddress } from '../address.ts';
@@ -67,7 +67,14 @@ export class Fallback {
 
   async #resolve(): Promise<string[]> {
     const { name, resolve } = this.#options;
-    return await (resolve ? resolve(name) : this.#resolver.resolve4(name));
+    if (resolve) return await resolve(name);
+    try {
+      return await this.#resolver.resolve4(name);
+    } catch (error) {
+      // In a cluster of IPv6 alone there are no others.
+      if ((error as NodeJS.ErrnoException).code !== NODATA) throw error;
+      return await this.#resolver.resolve6(name);
+    }
   }
 
   /**

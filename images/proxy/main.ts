@@ -8,8 +8,9 @@ import type { Role } from '../../src/tunnel/hello.ts';
 import { decodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { plainAddress } from '../address.ts';
 import { searchOf } from '../resolv-conf.ts';
-import { POD_ADDRESS_VARIABLE, readConfig } from './config.ts';
+import { POD_ADDRESSES_VARIABLE, readConfig } from './config.ts';
 import { EventFeed, serveCall } from './control.ts';
 import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
@@ -26,7 +27,10 @@ import { relayUdp } from './udp.ts';
 const log = (line: string) => console.log(logLine(line));
 
 const config = readConfig(dirname(process.argv[1] ?? '.'));
-const addresses = [process.env[POD_ADDRESS_VARIABLE] ?? ''].filter((address) => address !== '');
+const addresses = (process.env[POD_ADDRESSES_VARIABLE] ?? '')
+  .split(',')
+  .filter((text) => text !== '')
+  .map(plainAddress);
 const listeners = new Listeners(config.waitReadyMs);
 const events = new EventFeed();
 const departure = new Departure();

@@ -11,7 +11,7 @@ import type {
 } from '@kubernetes/client-node';
 import {
   ENVIRONMENT_PREFIX,
-  POD_ADDRESS_VARIABLE,
+  POD_ADDRESSES_VARIABLE,
   PROXY_BUNDLE,
   PROXY_DIRECTORY,
   SOURCES_PREFIX,
@@ -143,16 +143,16 @@ const withoutHostPorts = (container: V1Container): V1Container => ({
 });
 
 function proxyContainer(target: V1Container, uid: number | undefined, options: CloneOptions): V1Container {
-  const podAddress: V1EnvVar = {
-    name: POD_ADDRESS_VARIABLE,
-    valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+  const podAddresses: V1EnvVar = {
+    name: POD_ADDRESSES_VARIABLE,
+    valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } },
   };
   return {
     name: target.name,
     image: options.image,
     imagePullPolicy: 'IfNotPresent',
     command: ['node', `${PROXY_DIRECTORY}/${PROXY_BUNDLE}`],
-    env: [podAddress, ...cloneEnvironment(target)],
+    env: [podAddresses, ...cloneEnvironment(target)],
     envFrom: target.envFrom?.map((source) => ({
       ...source,
       prefix: SOURCES_PREFIX + (source.prefix ?? ''),

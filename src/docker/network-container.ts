@@ -19,13 +19,16 @@ export interface NetworkContainerOptions {
 
 /**
  * Settings that the agent relies on: nothing is forwarded for siblings; replies may leave by another interface than the
- * route says; and IPv6 has no way through the tunnel yet, so it has none past it either.
+ * route says; and a router on Docker's network that announces itself for IPv6 does not become a way past the tunnel.
  */
 export const OWN_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv4.ip_forward': '0',
   'net.ipv4.conf.all.rp_filter': '2',
-  'net.ipv6.conf.all.disable_ipv6': '1',
-  'net.ipv6.conf.default.disable_ipv6': '1',
+  'net.ipv6.conf.all.disable_ipv6': '0',
+  'net.ipv6.conf.default.disable_ipv6': '0',
+  'net.ipv6.conf.all.accept_ra': '0',
+  'net.ipv6.conf.default.accept_ra': '0',
+  'net.ipv6.conf.all.forwarding': '0',
 };
 
 /** The agent's log: readable by `docker logs` whatever the daemon's default is, and of a bounded size. */

@@ -88,13 +88,12 @@ export class Network {
   /** Gives the namespace the pod's address, routes and DNS, and keeps its siblings local. Throws TpError. */
   async becomePod(view: PodView, plan: SessionPlan): Promise<void> {
     const { docker, draft, cleanup } = this.#options;
-    const [podAddress = ''] = view.addresses;
     const local = await this.#local();
     await this.agent.configure({
       ...local,
       session: plan.session,
       resumeLimitMs: plan.resumeLimitMs,
-      podAddress,
+      podAddresses: view.addresses,
       resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
       hostAliases: view.hostAliases,
       ports: plan.ports,

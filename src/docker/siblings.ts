@@ -27,14 +27,15 @@ export async function findSiblings(
     if (!other || other.Id === own.Id) continue;
     for (const network of networks) {
       const endpoint = other.NetworkSettings.Networks[network];
-      if (!endpoint?.IPAddress) continue;
-      addresses.add(endpoint.IPAddress);
+      if (!endpoint) continue;
+      const own = [endpoint.IPAddress, endpoint.GlobalIPv6Address].filter((address) => Boolean(address));
+      for (const address of own) addresses.add(address);
       if (network === 'bridge') continue; // the default network has no names
       const service = other.Config.Labels['com.docker.compose.service'];
       const known = [other.Name.replace(/^\//, ''), ...(endpoint.Aliases ?? [])];
       for (const name of service ? [...known, service, ...(links[service] ?? [])] : known) {
         const set = names.get(name.toLowerCase()) ?? new Set();
-        names.set(name.toLowerCase(), set.add(endpoint.IPAddress));
+        for (const address of own) names.set(name.toLowerCase(), set.add(address));
       }
     }
   }

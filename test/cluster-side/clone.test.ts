@@ -189,7 +189,7 @@ describe('the proxy’s container', () => {
       },
     });
     assert.deepEqual(proxy.env, [
-      { name: 'TP_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      { name: 'TP_POD_IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } },
       { name: 'TPENV_PATH', value: '/app/bin:$$PATH $$(A) $$$$' },
       { name: 'TPENV_POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'TPENV_KEY', valueFrom: { secretKeyRef: { name: 's', key: 'k', optional: true } } },

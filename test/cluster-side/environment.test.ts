@@ -147,7 +147,7 @@ describe('the environment of a pod, through the clone', () => {
     assert.equal(result.KUBERNETES_SERVICE_HOST, '10.43.0.1');
     assert.equal(result.THING_1_PORT_53_UDP_ADDR, '10.43.0.7');
     assert.equal(result.PATH, undefined);
-    assert.equal(result.TP_POD_IP, undefined);
+    assert.equal(result.TP_POD_IPS, undefined);
   });
 
   it('has a declared variable over a link of its name', () => {

@@ -52,7 +52,7 @@ class FakeAgent {
 
 const CONFIGURATION: Configuration = {
   session: 'abc',
-  podAddress: '10.42.0.9',
+  podAddresses: ['10.42.0.9'],
   resumeLimitMs: 60_000,
   resolvConf: 'nameserver 10.43.0.10\n',
   hostAliases: [],

@@ -56,6 +56,18 @@ describe('siblings', () => {
     });
   });
 
+  it('have an address of each family where their network has both', async () => {
+    const endpoint = { IPAddress: '172.20.0.3', GlobalIPv6Address: 'fd20::3' };
+    const six = { IPAddress: '', GlobalIPv6Address: 'fd20::4' };
+    const both = container('both', 'both', { shop_default: endpoint });
+    const found = await findSiblings(
+      dockerWith([both, container('six', 'six', { shop_default: six })]),
+      'own',
+    );
+    assert.deepEqual(found.addresses, ['172.20.0.3', 'fd20::3', 'fd20::4']);
+    assert.deepEqual(found.names, { both: ['172.20.0.3', 'fd20::3'], six: ['fd20::4'] });
+  });
+
   it('share a name when they are replicas of one service', async () => {
     const replica = (n: number) =>
       container(

@@ -5,7 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { generated } from '../../docs/generated.ts';
-import { POD_ADDRESS_VARIABLE } from '../../images/proxy/config.ts';
+import { POD_ADDRESSES_VARIABLE } from '../../images/proxy/config.ts';
 import { REPLACE_RIGHTS, RIGHTS } from '../../src/cluster/role.ts';
 import { ERROR_GROUPS } from '../../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../../src/flags.ts';
@@ -22,7 +22,7 @@ const SCRIPTS = new Set(
 );
 
 /** Words that look like error codes and are names of variables. */
-const NO_CODES: ReadonlySet<string> = new Set([POD_ADDRESS_VARIABLE]);
+const NO_CODES: ReadonlySet<string> = new Set([POD_ADDRESSES_VARIABLE]);
 
 describe('what is made from declarations', () => {
   for (const [path, text] of generated()) {

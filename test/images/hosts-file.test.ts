@@ -24,15 +24,15 @@ describe("the container's hosts file", () => {
 
   it("has the pod's address and aliases, and keeps Docker's and the user's lines before them", () => {
     assert.equal(
-      hostsLikePod(DOCKER, '10.42.0.9', 'shop-abc', aliases),
+      hostsLikePod(DOCKER, ['10.42.0.9'], 'shop-abc', aliases),
       '127.0.0.1\tlocalhost\n172.17.0.1\thost.docker.internal\n10.42.0.9\tshop-abc\n10.99.2.1\tone\ttwo\n10.99.2.2\tthree\n',
     );
   });
 
   it('is the same when it is written again, and follows another pod', () => {
-    const once = hostsLikePod(DOCKER, '10.42.0.9', 'shop-abc', aliases);
-    assert.equal(hostsLikePod(once, '10.42.0.9', 'shop-abc', aliases), once);
-    assert.match(hostsLikePod(once, '10.42.0.10', 'shop-abc', aliases), /^10\.42\.0\.10\tshop-abc$/m);
-    assert.doesNotMatch(hostsLikePod(once, '10.42.0.10', 'shop-abc', aliases), /10\.42\.0\.9/);
+    const once = hostsLikePod(DOCKER, ['10.42.0.9'], 'shop-abc', aliases);
+    assert.equal(hostsLikePod(once, ['10.42.0.9'], 'shop-abc', aliases), once);
+    assert.match(hostsLikePod(once, ['10.42.0.10'], 'shop-abc', aliases), /^10\.42\.0\.10\tshop-abc$/m);
+    assert.doesNotMatch(hostsLikePod(once, ['10.42.0.10'], 'shop-abc', aliases), /10\.42\.0\.9/);
   });
 });

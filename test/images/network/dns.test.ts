@@ -423,7 +423,16 @@ describe('a sibling', () => {
     assert.equal(decode(ask(question('db', { flags: 0 }))[0] ?? Buffer.alloc(12)).flag_rd, false);
   });
 
-  it('has no IPv6 address, which is not the same as no such name', () => {
+  it('is answered with its addresses of the family that was asked for', () => {
+    dns.setNames({ both: ['172.20.0.3', 'fd20::3'] }, []);
+    assert.deepEqual(data('both'), ['172.20.0.3']);
+    assert.deepEqual(
+      found('both', 'AAAA')?.answers?.map((answer) => 'data' in answer && answer.data),
+      ['fd20::3'],
+    );
+  });
+
+  it('has no address of a family without one, which is not the same as no such name', () => {
     for (const type of ['AAAA', 'TXT', 'SRV'] as RecordType[]) {
       const packet = found('db', type);
       assert.ok(packet, type);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { buildUnreachable } from '../../../images/network/icmp.ts';
-import { buildUdp, checksum } from '../../../images/network/packet.ts';
+import { checksum, pseudoHeaderSum } from '../../../images/network/ip-packet.ts';
+import { buildUdp } from '../../../images/network/packet.ts';
 import { ResetCode } from '../../../src/tunnel/errors.ts';
 
 const SENT = {
@@ -36,5 +37,28 @@ describe('an ICMP error about a datagram', () => {
     const packet = buildUnreachable(SENT, ResetCode.connectionRefused);
     assert.equal(checksum(packet.subarray(0, 20)), 0);
     assert.equal(checksum(packet.subarray(20)), 0);
+  });
+
+  describe('about one of IPv6', () => {
+    const six = {
+      ...SENT,
+      source: Buffer.from('fd000044000000000000000000000009', 'hex'),
+      destination: Buffer.from('fd009600000000000000000000000010', 'hex'),
+    };
+    for (const [code, icmp] of [
+      ['connectionRefused', 4],
+      ['hostUnreachable', 3],
+      ['networkUnreachable', 0],
+    ] as const) {
+      it(`is of code ${icmp} for ${code}, with a right checksum`, () => {
+        const packet = buildUnreachable(six, ResetCode[code]);
+        assert.deepEqual([...packet.subarray(40, 42)], [1, icmp]);
+        assert.equal(packet.readUInt8(6), 58);
+        assert.deepEqual(packet.subarray(8, 40), Buffer.concat([six.destination, six.source]));
+        assert.deepEqual(packet.subarray(48), buildUdp(six).subarray(0, 48));
+        const ends = { source: six.destination, destination: six.source };
+        assert.equal(checksum(packet.subarray(40), pseudoHeaderSum(ends, 58, packet.length - 40)), 0);
+      });
+    }
   });
 });

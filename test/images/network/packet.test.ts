@@ -21,17 +21,30 @@ function onesComplement(bytes: Buffer): number {
   return Number(rest);
 }
 
-/** The pseudo-header that the checksum of UDP counts in (RFC 768). */
+/** The bytes of an IP header without options. */
+const headerBytes = (packet: Buffer): number => (packet.readUInt8(0) === 0x45 ? 20 : 40);
+
+/** The pseudo-header that the checksum of UDP counts in (RFC 768, RFC 8200 8.1); of the same sum for both families. */
 function pseudoHeader(packet: Buffer): Buffer {
-  const udpBytes = packet.length - 20;
-  return Buffer.concat([packet.subarray(12, 20), Buffer.from([0, 17, udpBytes >> 8, udpBytes & 255])]);
+  const header = headerBytes(packet);
+  const udpBytes = packet.length - header;
+  const addresses = header === 20 ? packet.subarray(12, 20) : packet.subarray(8, 40);
+  return Buffer.concat([addresses, Buffer.from([0, 17, udpBytes >> 8, udpBytes & 255])]);
 }
 
-const address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
+const SIX: UdpPacket = {
+  ...UDP,
+  source: Buffer.from('fd000044000000000000000000000009', 'hex'),
+  destination: Buffer.from('fd009600000000000000000000000010', 'hex'),
+};
+
+const addressOf = (bytes: number) =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((each) => Buffer.from(each));
 const port = fc.integer({ min: 1, max: 65_535 });
 const payload = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 const anyUdp: fc.Arbitrary<UdpPacket> = fc
-  .tuple(address, port, address, port, payload)
+  .oneof(fc.constant(4), fc.constant(16))
+  .chain((size) => fc.tuple(addressOf(size), port, addressOf(size), port, payload))
   .map(([source, sourcePort, destination, destinationPort, bytes]) => {
     return { source, sourcePort, destination, destinationPort, payload: bytes };
   });
@@ -52,7 +65,7 @@ function withOptions(packet: Buffer, words: number): Buffer {
   return result;
 }
 
-describe('a datagram in an IPv4 packet', () => {
+describe('a datagram in an IP packet', () => {
   it('comes out as it went in', () => {
     fc.assert(fc.property(anyUdp, (udp) => assert.deepEqual(parseUdp(buildUdp(udp)), udp)));
   });
@@ -74,12 +87,26 @@ describe('a datagram in an IPv4 packet', () => {
     assert.equal(packet.readUInt16BE(24), 8 + 8);
   });
 
+  it('has the header of RFC 8200', () => {
+    const packet = buildUdp(SIX);
+    assert.equal(packet.length, 48 + 8);
+    assert.equal(packet.readUInt32BE(0), 0x60000000);
+    assert.equal(packet.readUInt16BE(4), 8 + 8);
+    assert.deepEqual([...packet.subarray(6, 8)], [17, 64]);
+    assert.deepEqual(packet.subarray(8, 40), Buffer.concat([SIX.source, SIX.destination]));
+  });
+
   it('has right checksums, of the header and of the whole', () => {
     fc.assert(
       fc.property(anyUdp, (udp) => {
         const packet = buildUdp(udp);
-        assert.equal(onesComplement(packet.subarray(0, 20)), 0, 'the header’s');
-        assert.equal(onesComplement(Buffer.concat([pseudoHeader(packet), packet.subarray(20)])), 0, 'UDP’s');
+        const header = headerBytes(packet);
+        if (header === 20) assert.equal(onesComplement(packet.subarray(0, 20)), 0, 'the header’s');
+        assert.equal(
+          onesComplement(Buffer.concat([pseudoHeader(packet), packet.subarray(header)])),
+          0,
+          'UDP’s',
+        );
       }),
       { numRuns: 1_000 },
     );
@@ -103,6 +130,8 @@ describe('a datagram in an IPv4 packet', () => {
     const largest = Buffer.alloc(65_507, 7);
     assert.deepEqual(parseUdp(buildUdp({ ...UDP, payload: largest }))?.payload, largest);
     assert.throws(() => buildUdp({ ...UDP, payload: Buffer.alloc(65_508) }), RangeError);
+    assert.equal(buildUdp({ ...SIX, payload: Buffer.alloc(65_527) }).length, 65_535 + 40);
+    assert.throws(() => buildUdp({ ...SIX, payload: Buffer.alloc(65_528) }), RangeError);
   });
 
   it('is found behind options', () => {
@@ -120,7 +149,7 @@ describe('a packet that is no whole datagram', () => {
   const packet = buildUdp(UDP);
   const CASES: readonly [name: string, bytes: Buffer][] = [
     ['an empty one', Buffer.alloc(0)],
-    ['one of IPv6', changed(packet, (copy) => copy.writeUInt8(0x60, 0))],
+    ['one of another version', changed(packet, (copy) => copy.writeUInt8(0x55, 0))],
     ['one of TCP', changed(packet, (copy) => copy.writeUInt8(6, 9))],
     ['one of ICMP', changed(packet, (copy) => copy.writeUInt8(1, 9))],
     ['a header that is too short', changed(packet, (copy) => copy.writeUInt8(0x44, 0))],
@@ -133,13 +162,23 @@ describe('a packet that is no whole datagram', () => {
     ['a datagram beyond its packet', changed(packet, (copy) => copy.writeUInt16BE(packet.length, 24))],
     ['a datagram shorter than its header', changed(packet, (copy) => copy.writeUInt16BE(7, 24))],
   ];
-  for (const [name, bytes] of CASES) {
+  const six = buildUdp(SIX);
+  const CASES_OF_SIX: readonly [name: string, bytes: Buffer][] = [
+    ['one of TCP in IPv6', changed(six, (copy) => copy.writeUInt8(6, 6))],
+    ['an extension header before it', changed(six, (copy) => copy.writeUInt8(44, 6))],
+    ['a length beyond the packet in IPv6', changed(six, (copy) => copy.writeUInt16BE(17, 4))],
+    ['a datagram beyond its packet in IPv6', changed(six, (copy) => copy.writeUInt16BE(17, 44))],
+  ];
+  for (const [name, bytes] of [...CASES, ...CASES_OF_SIX]) {
     it(`is none: ${name}`, () => assert.equal(parseUdp(bytes), undefined));
   }
 
   it('is none wherever it is cut off', () => {
     for (let length = 0; length < packet.length; length++) {
       assert.equal(parseUdp(packet.subarray(0, length)), undefined, `${length} bytes`);
+    }
+    for (let length = 0; length < six.length; length++) {
+      assert.equal(parseUdp(six.subarray(0, length)), undefined, `${length} bytes of IPv6`);
     }
   });
 
@@ -184,8 +223,17 @@ describe('a TCP segment', () => {
     const fragment = Buffer.from(segment);
     fragment.writeUInt16BE(0x0001, 6);
     assert.equal(parseTcpEnds(fragment), undefined);
-    const six = Buffer.from(segment);
-    six.writeUInt8(0x60, 0);
-    assert.equal(parseTcpEnds(six), undefined);
+    const other = Buffer.from(segment);
+    other.writeUInt8(0x55, 0);
+    assert.equal(parseTcpEnds(other), undefined);
+  });
+
+  it('is found in IPv6 as well', () => {
+    const header = buildUdp(SIX).subarray(0, 40);
+    header.writeUInt8(6, 6);
+    header.writeUInt16BE(20, 4);
+    const ends = { source: 'fd00:44::9', sourcePort: 40_000, host: 'fd00:9600::10', port: 80 };
+    assert.deepEqual(parseTcpEnds(Buffer.concat([header, segment.subarray(20)])), ends);
+    assert.equal(parseTcpEnds(header), undefined);
   });
 });
