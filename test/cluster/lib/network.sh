@@ -17,16 +17,18 @@ network_up() {
   ip -n $cloud link set lo up
   ip -n $cloud addr add $cloud_ip/24 dev eth0
   ip -n $cloud link set eth0 up
-  # Pods reach each other by IPv6 too, but nothing outside of the cluster.
-  ip -n $node addr add $node_ip6/128 dev lo
+  # By IPv6 too, though the host forwards none of it: what is not the cluster's is silent.
+  ip addr add $host_ip6/64 dev tpc-host nodad
+  ip -n $node addr add $node_ip6/64 dev tpc-node nodad
+  ip -n $node -6 route add default via $host_ip6
   ip netns exec $node sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
   local range
-  for range in $pods $services $cloud_range; do ip route replace unreachable "$range"; done
+  for range in $pods $services $cloud_range $pods6 $services6; do ip route replace unreachable "$range"; done
 }
 
 network_down() {
   local name range
   ip link del tpc-host 2>/dev/null || true
   for name in $node $cloud; do ip netns del "$name" 2>/dev/null || true; done
-  for range in $pods $services $cloud_range; do ip route del unreachable "$range" 2>/dev/null || true; done
+  for range in $pods $services $cloud_range $pods6 $services6; do ip route del unreachable "$range" 2>/dev/null || true; done
 }
