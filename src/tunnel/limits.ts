@@ -1,34 +1,46 @@
 /** The tunnel's bounds. Each has a hostile-peer test in test/tunnel/hostile.test.ts. */
 
-/** Bytes a peer may have on its way on one stream: the product of 100 MiB/s and the 2.5 ms through an API server. */
+/** Bytes a peer may have on its way on a new stream: the product of 100 MiB/s and the 2.5 ms through an API server. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
+
+/** A stream that uses up its window within this many round trips gets twice as much … */
+export const WINDOW_ROUND_TRIPS = 2;
+
+/** … up to this (bytes): 100 MiB/s at a round trip of 80 ms, twice … */
+export const MAX_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
+
+/** … and while all of a session's streams together have grown by less than this (bytes), which bounds memory. */
+export const WINDOW_GROWTH_BYTES = 32 * 1024 * 1024;
 
 /** Streams that may be open at once, whoever opened them; each costs at most its window, so this bounds memory too. */
 export const MAX_STREAMS = 4096;
 
-/** Bytes sent but not acknowledged, of all streams: bounds what queues between the ends, and what a new link is sent again. */
-export const SESSION_WINDOW_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes sent but not acknowledged, of all streams: bounds what a new link is sent again. 100 MiB/s at a round trip of 80 ms,
+ * twice; on a shorter path less is on its way, see Flight.
+ */
+export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
 
-/** The receiver acknowledges after this many bytes, a sixteenth of the session's window, so that it never stalls … */
-export const ACK_AFTER_BYTES = 256 * 1024;
+/** As much (bytes) may be on its way however short the path seems: each of the hops between the ends has some in its hands. */
+export const MIN_FLIGHT_BYTES = 512 * 1024;
+
+/** What was measured of the path counts for this long (ms), and as long again. */
+export const PATH_MEMORY_MS = 10_000;
+
+/** The receiver acknowledges after this many bytes, an eighth of what is on its way at least, so that it never stalls … */
+export const ACK_AFTER_BYTES = 64 * 1024;
 
 /** … or after this long, so that a quiet session holds nothing. */
 export const ACK_AFTER_MS = 50;
 
-/** Bytes of one stream per turn: a small request waits for at most this much of each busy stream. */
-export const QUANTUM_BYTES = 16 * 1024;
+/** Bytes of one stream per turn: what a socket gives at one read. A small request waits for so much of each busy stream. */
+export const QUANTUM_BYTES = 64 * 1024;
 
-/** A reader that has taken this much grants it again: half of what a stream may have on its way on a shared link. */
-export const CREDIT_BYTES = 8 * 1024;
-
-/** Bytes that a stream may have on its way while others use the link too: a fraction of a millisecond of it. */
-export const SHARED_STREAM_BYTES = 16 * 1024;
-
-/** For how long (ms) a link counts as shared after streams took turns on it: longer than a pause between requests. */
-export const SHARED_FOR_MS = 250;
+/** What a reader has taken is granted again when it is this part of the window: a sender that fills it does not stall. */
+export const CREDIT_PART = 1 / 4;
 
 /** Bytes given to the link at once: few enough to keep turns short, enough to fill a write. */
-export const BATCH_BYTES = 64 * 1024;
+export const BATCH_BYTES = 128 * 1024;
 
 /** Control frames that wait for a peer that does not read; an honest peer has at most a few per stream. */
 export const MAX_CONTROL_FRAMES = 8 * MAX_STREAMS;

@@ -1,5 +1,6 @@
 import { checkLength, encodeHeader } from './encode.ts';
 import { CloseCode, TunnelError } from './errors.ts';
+import { type Departure, Flight } from './flight.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
@@ -23,21 +24,18 @@ export class Outbox {
   readonly #urgent = new Map<FrameType, Buffer>();
   readonly #turns = new Set<TunnelStream>();
   /** What the peer has not acknowledged, oldest first: it is sent again on the next link. */
-  #unacknowledged: { sequence: number; bytes: number; frame: Buffer[] }[] = [];
+  #unacknowledged: { sequence: number; bytes: number; frame: Buffer[]; departure: Departure }[] = [];
   /** How many of them were sent on this link. */
   #sent = 0;
   #inFlight = 0;
   #sequence: number;
-  /** The stream that sent last, and until when the link counts as shared by several. */
-  #latest: TunnelStream | undefined;
-  #sharedUntil = 0;
-  readonly #clock: Clock;
+  readonly #flight: Flight;
   #full = false;
   #started = false;
   #stopped = false;
 
   constructor(firstSequence = 0, clock: Clock = systemClock) {
-    this.#clock = clock;
+    this.#flight = new Flight(clock);
     this.#sequence = firstSequence;
   }
 
@@ -60,6 +58,7 @@ export class Outbox {
     this.detach();
     this.#link = link;
     this.#sent = 0;
+    this.#flight.reset();
   }
 
   stop(): void {
@@ -120,15 +119,20 @@ export class Outbox {
   /** The peer has everything before `expected`. Throws TunnelError when that was never sent. */
   acknowledged(expected: number): void {
     let count = 0;
+    let arrived = 0;
     for (const { sequence, bytes } of this.#unacknowledged) {
       if (sequence === expected) break;
-      this.#inFlight -= bytes;
+      arrived += bytes;
       count++;
     }
     if (count === this.#unacknowledged.length && expected !== this.#sequence) {
       throw new TunnelError(CloseCode.protocolError, `acknowledged ${expected}, which was never sent`);
     }
-    if (count === 0) return;
+    const last = this.#unacknowledged[count - 1];
+    if (!last) return;
+    this.#inFlight -= arrived;
+    // What was sent over an earlier link says nothing of this one.
+    if (count <= this.#sent) this.#flight.arrive(arrived, last.departure);
     this.#unacknowledged = this.#unacknowledged.slice(count);
     this.#sent = Math.max(0, this.#sent - count);
     this.#pump();
@@ -164,38 +168,22 @@ export class Outbox {
     if (!this.#started) return undefined;
     const again = this.#unacknowledged[this.#sent];
     if (again) {
+      again.departure = this.#flight.depart(this.#sent === 0);
       this.#sent++;
       return again.frame;
     }
-    if (this.#inFlight >= limits.SESSION_WINDOW_BYTES) return undefined;
+    if (this.#inFlight >= this.#flight.limit) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
-      const quantum = this.#quantum(stream);
-      if (quantum <= 0 && stream.hasData) continue; // its next credit brings it back
-      const { type, payload, length } = stream.takeTurn(quantum);
+      const { type, payload, length } = stream.takeTurn(limits.QUANTUM_BYTES);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
-  }
-
-  /**
-   * How much a stream may send in its turn. While streams share the link none of them may have much on its way: what
-   * one has put into the buffers between the ends, the others wait behind. One that is alone may fill its window.
-   */
-  #quantum(stream: TunnelStream): number {
-    if (!stream.hasData) return 0;
-    const now = this.#clock.now();
-    if (this.#latest !== stream) {
-      if (this.#latest) this.#sharedUntil = now + limits.SHARED_FOR_MS;
-      this.#latest = stream;
-    }
-    const limit = now < this.#sharedUntil ? limits.SHARED_STREAM_BYTES : Number.POSITIVE_INFINITY;
-    return Math.min(limits.QUANTUM_BYTES, limit - stream.outstanding);
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {
@@ -203,7 +191,8 @@ export class Outbox {
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
     const frame = [encodeHeader(type, stream, sequence, length), ...payload];
-    this.#unacknowledged.push({ sequence, bytes, frame });
+    const departure = this.#flight.depart(this.#inFlight === 0);
+    this.#unacknowledged.push({ sequence, bytes, frame, departure });
     this.#sent++;
     this.#inFlight += bytes;
     return frame;

@@ -3,7 +3,7 @@ import { decodeReason, decodeUint32 } from './decode.ts';
 import { encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownResetCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
 import { FrameType, MAX_PAYLOAD_BYTES } from './frame.ts';
-import { CREDIT_BYTES } from './limits.ts';
+import { CREDIT_PART } from './limits.ts';
 
 /** What a stream asks of the tunnel that carries it. */
 export interface StreamCarrier {
@@ -13,6 +13,8 @@ export interface StreamCarrier {
   schedule(stream: TunnelStream): void;
   /** The stream is over: nothing more is sent or received on it. */
   forget(stream: TunnelStream): void;
+  /** By how much (bytes) the window of a stream may grow whose reader has just taken `bytes`. */
+  growth(stream: TunnelStream, bytes: number): number;
 }
 
 export interface TunnelStreamOptions {
@@ -40,7 +42,6 @@ export class TunnelStream extends Duplex {
   #accepted = false;
   /** Bytes that we may still send. */
   #credit: number;
-  readonly #sendWindow: number;
   #queue: Buffer[] = [];
   #queued = 0;
   #flushed: ((error?: Error) => void) | undefined;
@@ -50,7 +51,7 @@ export class TunnelStream extends Duplex {
   #allowance: number;
   #ungranted = 0;
   #granting = false;
-  readonly #window: number;
+  #window: number;
   #received: Buffer[] = [];
   #reading = false;
   #endReceived = false;
@@ -62,7 +63,6 @@ export class TunnelStream extends Duplex {
     this.id = id;
     this.#opened = opened;
     this.#credit = sendWindow;
-    this.#sendWindow = sendWindow;
     this.#allowance = receiveWindow;
     this.#window = receiveWindow;
   }
@@ -93,14 +93,9 @@ export class TunnelStream extends Duplex {
     return (this.#queued > 0 && this.#credit > 0) || this.#endDue;
   }
 
-  /** Bytes that were sent and that the peer's reader has not made room for again. */
-  get outstanding(): number {
-    return this.#sendWindow - this.#credit;
-  }
-
-  /** Whether the next turn would be one of data. */
-  get hasData(): boolean {
-    return this.#queued > 0;
+  /** Bytes that the peer may have on its way to us when everything was read. */
+  get window(): number {
+    return this.#window;
   }
 
   get #endDue(): boolean {
@@ -196,8 +191,8 @@ export class TunnelStream extends Duplex {
       this.#ungranted += next.length;
       this.#reading = this.push(next);
     }
-    // Often enough that a sender which holds itself back on a shared link goes on; once for all that came together.
-    if (this.#ungranted >= Math.min(CREDIT_BYTES, this.#window / 8) && !this.#granting) {
+    // Once for all that came together.
+    if (this.#ungranted >= this.#window * CREDIT_PART && !this.#granting) {
       this.#granting = true;
       process.nextTick(() => this.#grant());
     }
@@ -207,9 +202,12 @@ export class TunnelStream extends Duplex {
   #grant(): void {
     this.#granting = false;
     if (this.#endReceived || this.#over) return;
-    this.#carrier.control(FrameType.credit, this.id, encodeUint32(this.#ungranted));
-    this.#allowance += this.#ungranted;
+    const growth = this.#carrier.growth(this, this.#ungranted);
+    const credit = this.#ungranted + growth;
+    this.#window += growth;
+    this.#allowance += credit;
     this.#ungranted = 0;
+    this.#carrier.control(FrameType.credit, this.id, encodeUint32(credit));
   }
 
   override _read(): void {

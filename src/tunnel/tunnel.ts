@@ -7,6 +7,7 @@ import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamCarrier, TunnelStream } from './stream.ts';
+import { WindowGrowth } from './window-growth.ts';
 import { Wire } from './wire.ts';
 
 export interface TunnelOptions {
@@ -51,6 +52,7 @@ export class Tunnel implements StreamCarrier {
   readonly #options: TunnelOptions;
   readonly #clock: Clock;
   readonly #outbox: Outbox;
+  readonly #windows: WindowGrowth;
   readonly #streams = new Map<number, TunnelStream>();
   #wire: Wire | undefined;
   #settle!: { resolve: (hello: Hello) => void; reject: (error: Error) => void };
@@ -72,6 +74,7 @@ export class Tunnel implements StreamCarrier {
     this.#clock = options.clock ?? systemClock;
     this.#nextId = options.dialled ? 1 : 2;
     this.#outbox = new Outbox(0, this.#clock);
+    this.#windows = new WindowGrowth(this.#clock);
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -162,7 +165,12 @@ export class Tunnel implements StreamCarrier {
   }
 
   forget(stream: TunnelStream): void {
-    this.#streams.delete(stream.id);
+    if (this.#streams.delete(stream.id)) this.#windows.forget(stream);
+  }
+
+  growth(stream: TunnelStream, bytes: number): number {
+    // Before the first heartbeat has come back nothing is known of the path.
+    return this.#windows.growth(stream, bytes, this.#roundTripMs ?? 0);
   }
 
   #newStream(id: number, opened: boolean, peer: Hello): TunnelStream {

@@ -5,13 +5,19 @@ import * as limits from '../../src/tunnel/limits.ts';
 
 describe('limits that lean on each other', () => {
   it('have acknowledgements come well before a sender has to stop', () => {
-    assert.ok(limits.ACK_AFTER_BYTES + HEADER_BYTES + MAX_PAYLOAD_BYTES <= limits.SESSION_WINDOW_BYTES / 4);
+    assert.ok(limits.ACK_AFTER_BYTES + HEADER_BYTES + MAX_PAYLOAD_BYTES <= limits.MIN_FLIGHT_BYTES / 3);
+    assert.ok(limits.MIN_FLIGHT_BYTES <= limits.SESSION_WINDOW_BYTES);
   });
 
-  it('leave no frame without credit to begin it, and no stream without one frame', () => {
+  it('leave room for another frame in each window before its credit is used up', () => {
     assert.ok(limits.QUANTUM_BYTES <= MAX_PAYLOAD_BYTES);
-    assert.ok(limits.QUANTUM_BYTES <= limits.SHARED_STREAM_BYTES);
-    assert.ok(limits.SHARED_STREAM_BYTES <= limits.STREAM_WINDOW_BYTES);
+    const ungranted = limits.STREAM_WINDOW_BYTES * limits.CREDIT_PART;
+    assert.ok(ungranted + limits.QUANTUM_BYTES < limits.STREAM_WINDOW_BYTES);
+  });
+
+  it('let a single stream fill the session, and no more than that', () => {
+    assert.ok(limits.MAX_STREAM_WINDOW_BYTES <= limits.SESSION_WINDOW_BYTES);
+    assert.ok(limits.MAX_STREAM_WINDOW_BYTES <= limits.WINDOW_GROWTH_BYTES);
   });
 
   it('count silence in whole heartbeats', () => {

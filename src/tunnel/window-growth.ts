@@ -1,0 +1,45 @@
+import * as limits from './limits.ts';
+import type { Clock } from './link.ts';
+
+/** What a window is measured by. */
+interface Windowed {
+  /** Bytes. */
+  readonly window: number;
+}
+
+/**
+ * Windows that follow the product of bandwidth and delay: one that is used up within a few round trips is what holds its
+ * stream back, and is doubled. What all of them have grown by is bounded.
+ */
+export class WindowGrowth {
+  readonly #clock: Clock;
+  readonly #begun = new WeakMap<Windowed, { since: number; taken: number }>();
+  /** By how much all have grown (bytes). */
+  #grown = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** By how much a window may grow (bytes) whose reader has just taken `bytes`, at a round trip of so many ms. */
+  growth(stream: Windowed, bytes: number, roundTripMs: number): number {
+    const now = this.#clock.now();
+    const { since, taken } = this.#begun.get(stream) ?? { since: now, taken: 0 };
+    const { window } = stream;
+    if (taken + bytes < window) {
+      this.#begun.set(stream, { since, taken: taken + bytes });
+      return 0;
+    }
+    this.#begun.set(stream, { since: now, taken: 0 });
+    if (now - since >= roundTripMs * limits.WINDOW_ROUND_TRIPS) return 0;
+    const room = Math.min(limits.MAX_STREAM_WINDOW_BYTES - window, limits.WINDOW_GROWTH_BYTES - this.#grown);
+    const growth = Math.max(0, Math.min(window, room));
+    this.#grown += growth;
+    return growth;
+  }
+
+  /** The stream is over. */
+  forget({ window }: Windowed): void {
+    this.#grown -= Math.max(0, window - limits.STREAM_WINDOW_BYTES);
+  }
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Flight } from '../../src/tunnel/flight.ts';
+import { MIN_FLIGHT_BYTES, PATH_MEMORY_MS, SESSION_WINDOW_BYTES } from '../../src/tunnel/limits.ts';
+import { ScriptedClock } from './clock.ts';
+
+const MIB = 1024 * 1024;
+
+/** Keeps a path full for `ms` that carries `bytesPerMs` and takes `roundTripMs`, without a queue. */
+function fly(
+  flight: Flight,
+  clock: ScriptedClock,
+  bytesPerMs: number,
+  roundTripMs: number,
+  ms: number,
+): void {
+  const way: { departure: ReturnType<Flight['depart']>; due: number }[] = [];
+  for (const end = clock.now() + ms; clock.now() < end; clock.advance(1)) {
+    while (way[0] && way[0].due <= clock.now()) {
+      const [{ departure }] = way.splice(0, 1) as [(typeof way)[number]];
+      flight.arrive(bytesPerMs, departure);
+    }
+    way.push({ departure: flight.depart(way.length === 0), due: clock.now() + roundTripMs });
+  }
+}
+
+describe('what may be on its way', () => {
+  it('is little while nothing is known of the path', () => {
+    assert.equal(new Flight(new ScriptedClock()).limit, MIN_FLIGHT_BYTES);
+  });
+
+  it('is twice what the path holds', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.05 * MIB, 40, 1_000);
+    assert.ok(Math.abs(flight.limit - 2 * 0.05 * MIB * 40) < 0.2 * MIB, `${flight.limit}`);
+  });
+
+  it('is little on a short path, and bounded on a long one', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.05 * MIB, 2, 1_000);
+    assert.equal(flight.limit, MIN_FLIGHT_BYTES);
+    const far = new Flight(clock);
+    fly(far, clock, MIB, 300, 2_000);
+    assert.equal(far.limit, SESSION_WINDOW_BYTES);
+  });
+
+  it('forgets a path that has changed, after a while', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.1 * MIB, 80, 2_000);
+    const before = flight.limit;
+    fly(flight, clock, 0.05 * MIB, 80, 3 * PATH_MEMORY_MS);
+    assert.ok(flight.limit < 0.6 * before, `${flight.limit} of ${before}`);
+  });
+
+  it('knows nothing of another link', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.1 * MIB, 80, 2_000);
+    flight.reset();
+    assert.equal(flight.limit, MIN_FLIGHT_BYTES);
+  });
+
+  it('does not count the time in which nothing was sent', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.05 * MIB, 40, 1_000);
+    const before = flight.limit;
+    clock.advance(3_000);
+    fly(flight, clock, 0.05 * MIB, 40, 1_000);
+    assert.ok(Math.abs(flight.limit - before) < 0.2 * MIB);
+  });
+});

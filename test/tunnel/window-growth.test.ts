@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  MAX_STREAM_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES,
+  WINDOW_GROWTH_BYTES,
+} from '../../src/tunnel/limits.ts';
+import { WindowGrowth } from '../../src/tunnel/window-growth.ts';
+import { ScriptedClock } from './clock.ts';
+
+const ROUND_TRIP_MS = 20;
+
+/** Reads a window's worth of a stream each `ms`, so many times; gives its window then. */
+function readAll(
+  windows: WindowGrowth,
+  clock: ScriptedClock,
+  stream: { window: number },
+  ms: number,
+  times: number,
+) {
+  for (let turn = 0; turn < times; turn++) {
+    clock.advance(ms);
+    stream.window += windows.growth(stream, stream.window, ROUND_TRIP_MS);
+  }
+  return stream.window;
+}
+
+const stream = () => ({ window: STREAM_WINDOW_BYTES });
+
+describe('a window', () => {
+  it('grows while it is used up within a few round trips, up to its bound', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 2), 4 * STREAM_WINDOW_BYTES);
+    assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 20), MAX_STREAM_WINDOW_BYTES);
+  });
+
+  it('stays where its reader is what is slow', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    const slow = stream();
+    readAll(windows, clock, slow, ROUND_TRIP_MS, 1);
+    const before = slow.window;
+    assert.equal(readAll(windows, clock, slow, 10 * ROUND_TRIP_MS, 20), before);
+  });
+
+  it('shares with all others what they may grow by together, and gives it back', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    const streams = Array.from({ length: 8 }, stream);
+    for (const each of streams) readAll(windows, clock, each, ROUND_TRIP_MS, 20);
+    const grown = () => streams.reduce((sum, { window }) => sum + window - STREAM_WINDOW_BYTES, 0);
+    assert.equal(grown(), WINDOW_GROWTH_BYTES);
+    assert.equal(streams.at(-1)?.window, STREAM_WINDOW_BYTES);
+    const [first] = streams.splice(0, 1);
+    if (first) windows.forget(first);
+    for (const each of streams) readAll(windows, clock, each, ROUND_TRIP_MS, 20);
+    assert.equal(grown(), WINDOW_GROWTH_BYTES);
+  });
+});
