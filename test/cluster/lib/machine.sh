@@ -83,8 +83,15 @@ routes_overlapping() { # range
 machine_sysctls="net.ipv4.ip_forward vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops
   kernel.keys.root_maxkeys kernel.keys.root_maxbytes"
 
+# Ranges that a cluster was made with cannot be changed.
+check_layout() {
+  [ ! -e "$state/kubeconfig" ] || [ "$(cat "$state/layout" 2>/dev/null)" = "$layout" ] ||
+    fail "$state is of a cluster with other address ranges: \`cluster down --purge\` first"
+}
+
 remember_sysctls() {
   mkdir -p "$state"
+  echo "$layout" >"$state/layout"
   # shellcheck disable=SC2086
   [ -e "$state/sysctls" ] || sysctl $machine_sysctls >"$state/sysctls" 2>/dev/null
 }
