@@ -31,11 +31,12 @@ const cutFor = (seconds: number): Fault => ({
   },
 });
 
-/** With a cut that is noticed after three seconds, it is over long before the link is back. */
+/** With a cut that is noticed after three seconds, it is over long before the link is back: requests under way end, too. */
 const givenUp: Fault = {
   ...cutFor(10),
   id: 'cut-limited',
   what: 'the link is cut for 10 s, with `--resume-limit 2`',
+  failed: 'in flight',
   stream: 'is given up',
   prepare: async () => ({ flags: ['--resume-limit', '2'] }),
 };
