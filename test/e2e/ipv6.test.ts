@@ -12,7 +12,7 @@ const NAME = 'tp-e2e-ipv6';
 /** Answers over TCP and UDP with who asked. */
 const ECHO = `
   const { createSocket } = require('node:dgram');
-  require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(80, '::');
+  require('node:net').createServer((socket) => socket.on('error', () => {}).end(socket.remoteAddress)).listen(80, '::');
   const udp = createSocket({ type: 'udp6', ipv6Only: true });
   udp.on('message', (message, { address, port }) => udp.send(address + ' ' + message, port, address)).bind(7, '::');
   process.once('SIGTERM', () => process.exit());`;
@@ -180,12 +180,8 @@ describe('IPv6', () => {
       async () => JSON.parse(await inCluster(ask)) as { hostname: string },
       ({ hostname }) => hostname.startsWith('tp-'),
     );
-    const hostname = (
-      await inContainer(
-        NAME,
-        `console.log(require('node:os').hostname())`.replace('require', 'process.getBuiltinModule'),
-      )
-    ).trim();
+    const own = "import { hostname } from 'node:os'; console.log(hostname());";
+    const hostname = (await inContainer(NAME, own)).trim();
     assert.deepEqual(seen, { hostname, called: await podAddress(), isCaller: true });
   });
 

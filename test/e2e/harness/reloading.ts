@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { docker } from './container.ts';
@@ -36,6 +36,7 @@ export class Project implements AsyncDisposable {
   /** A copy in a directory of its own, and its image. */
   static async make(): Promise<Project> {
     const project = new Project(mkdtempSync(join(tmpdir(), 'tp-e2e-reload-')));
+    chmodSync(project.directory, 0o755); // the pod's user is another than ours
     cpSync(PROGRAM, project.directory, { recursive: true });
     for (const name of ['chokidar', 'readdirp']) {
       cpSync(join(MODULES, name), join(project.directory, 'node_modules', name), { recursive: true });

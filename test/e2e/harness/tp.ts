@@ -57,9 +57,14 @@ export class Tp {
     options: TpOptions = {},
   ): Promise<Tp> {
     const tp = new Tp(['docker-run', ...args], options);
-    await tp.says(until);
-    if (/switched/.test(until.source)) await tp.says(/ready: context/); // the line after the first of them
-    return tp;
+    try {
+      await tp.says(until);
+      if (/switched/.test(until.source)) await tp.says(/ready: context/); // the line after the first of them
+      return tp;
+    } catch (error) {
+      await tp.end(); // or nobody would: the file of tests would not end either
+      throw error;
+    }
   }
 
   get exited(): Promise<number> {
