@@ -328,7 +328,6 @@ async function connections() {
     ['a Service without pods', 'parity-nobody', 80],
     ['a Service on a port that it has not', 'thing1', 81],
     ['an address that is nobody’s', nobody, 80],
-    ['an address of no class', '240.0.0.1', 80],
     ['everybody', '255.255.255.255', 80],
     ['port 0 of a pod', podOfThing1, 0],
     ['a closed port of its own', '127.0.0.1', 9],
