@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
+import ipaddr from 'ipaddr.js';
 import { RESUME_LIMIT_MS } from './tunnel/limits.ts';
 
 /** Which cluster and namespace, as kubectl is told. */
@@ -59,6 +61,18 @@ function variable(value: string, before: string[]): string[] {
   throw new InvalidArgumentError('It is the name of a variable, without a value.');
 }
 
+/** A range as routes take it, or one address. */
+function range(value: string, before: string[]): string[] {
+  const [address = '', bits] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || (bits !== undefined && !ipaddr.isValidCIDR(value)))
+    throw new InvalidArgumentError('It is a range of addresses, such as 192.168.10.0/24.');
+  if (bits === undefined) return [...before, value];
+  const first = ipaddr[family === 4 ? 'IPv4' : 'IPv6'].networkAddressFromCIDR(value).toString();
+  if (first === ipaddr.parse(address).toString()) return [...before, value];
+  throw new InvalidArgumentError(`It is within a range: ${first}/${bits}.`);
+}
+
 /** Flags of every command that works in a namespace. */
 export const CLUSTER_FLAGS: readonly Option[] = [
   new Option('-n, --namespace <name>', "the namespace (the context's own)"),
@@ -91,7 +105,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   ),
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
   list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
-  list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
+  list(
+    '--local-cidr <range>',
+    'reach this range from the laptop instead of the cluster (repeatable)',
+  ).argParser(range),
   list(
     '--unset <name>',
     "leave this variable of the pod's out; `-e` gives one another value (repeatable)",

@@ -85,7 +85,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   for (const { loopback } of podAddresses.map(familyOf)) {
     redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, loopback);
   }
-  gateways = await takeOverRoutes(podAddresses);
+  gateways = await takeOverRoutes(podAddresses, wanted.clusterAddresses);
   const features = await path.use();
   await setLocal(wanted);
   writeHosts(podAddresses, wanted.hostAliases);
@@ -106,7 +106,11 @@ function peerOfUdp(port: number): ReturnType<typeof connectedUdpPeer> {
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
   dns?.setNames(names, searchOf(configuration?.resolvConf ?? ''));
   const wanted = [...addresses, ...dockerHostAddresses().filter((address) => !gateways.includes(address))];
-  for (const address of await localRoutes.set(wanted)) {
+  const isCluster = (address: string) => configuration?.clusterAddresses.includes(address) ?? false;
+  for (const address of [...gateways, ...wanted].filter(isCluster)) {
+    warn(`${address} is an address of a Docker network and of the cluster: it leads to the cluster`);
+  }
+  for (const address of await localRoutes.set(wanted.filter((each) => !isCluster(each)))) {
     warn(`${address} cannot be reached from the container's Docker networks`);
   }
 }

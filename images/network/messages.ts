@@ -19,6 +19,8 @@ export interface Configuration extends LocalNetwork {
   podAddresses: string[];
   /** The pod's /etc/resolv.conf. */
   resolvConf: string;
+  /** Addresses that the pod knows as the cluster's. They are not local, whatever has them on Docker's networks. */
+  clusterAddresses: string[];
   /** Lines of its /etc/hosts that stand for `hostAliases`. */
   hostAliases: string[];
   /** Which port of the user's process answers for which port of the pod. */

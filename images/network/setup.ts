@@ -41,9 +41,13 @@ async function useTun(podAddresses: readonly string[]): Promise<void> {
 /**
  * Sends everything into the TUN device but what is local, and redirects TCP there to the agent. From then on no route
  * leads past the device, whether the agent lives or not; a family of which the pod has no address leads nowhere, as in the
- * pod. Returns the gateways of Docker's networks. Where an earlier agent has done it, only the device is new.
+ * pod. Returns the gateways of Docker's networks, which are local but for those among `clusterAddresses`. Where an earlier
+ * agent has done it, only the device is new.
  */
-export async function takeOverRoutes(podAddresses: readonly string[]): Promise<string[]> {
+export async function takeOverRoutes(
+  podAddresses: readonly string[],
+  clusterAddresses: readonly string[] = [],
+): Promise<string[]> {
   const done = (await ip('rule', 'show')).includes(`lookup ${INBOUND_TABLE}`);
   const docker = await Promise.all(
     FAMILIES.map(async (family) => ({
@@ -54,7 +58,7 @@ export async function takeOverRoutes(podAddresses: readonly string[]): Promise<s
   const gateways = docker.flatMap(({ routes }) => routes.flatMap(({ gateway }) => gateway ?? []));
   if (!done) for (const { family, routes } of docker) await markInbound(family, routes, podAddresses);
   await useTun(podAddresses);
-  if (!done) for (const family of FAMILIES) await leaveOnlyGateways(family);
+  if (!done) for (const family of FAMILIES) await leaveOnlyGateways(family, clusterAddresses);
   return gateways;
 }
 
@@ -77,10 +81,11 @@ async function markInbound(family: Family, routes: Route[], podAddresses: readon
 }
 
 /** The TUN device has taken the place of Docker's default route, but where the pod has no address of the family. */
-async function leaveOnlyGateways(family: Family): Promise<void> {
+async function leaveOnlyGateways(family: Family, clusterAddresses: readonly string[]): Promise<void> {
   const { option, bits } = family;
   for (const { dst, dev, gateway, prefsrc } of await dockerRoutes(family, INBOUND_TABLE)) {
-    if (gateway) await ip(option, 'route', 'replace', `${gateway}/${bits}`, 'dev', dev);
+    if (gateway && !clusterAddresses.includes(gateway))
+      await ip(option, 'route', 'replace', `${gateway}/${bits}`, 'dev', dev);
     if (dst !== 'default')
       await ip(option, 'route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
   }
@@ -121,7 +126,8 @@ export class LocalRoutes {
         await ip(familyOf(host).option, '-json', 'route', 'get', host, 'mark', INBOUND_MARK),
       ) as Route[];
       if (!route?.dev.startsWith('eth')) return undefined;
-      return [...(route.gateway ? ['via', route.gateway] : []), 'dev', route.dev];
+      // The gateway is at the other end of the link, also where its address leads elsewhere.
+      return [...(route.gateway ? ['via', route.gateway, 'onlink'] : []), 'dev', route.dev];
     } catch {
       return undefined; // "Network is unreachable" is the answer
     }

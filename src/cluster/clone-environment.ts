@@ -27,7 +27,7 @@ export const environmentOrder = (target: V1Container): ProxyConfig['environment'
  * The literal that a resourceFieldRef has in the target, rounded up as the kubelet does. Undefined for a limit that is
  * not set: it is the node's capacity, and the proxy has no limits either.
  */
-function resourceValue(
+export function resourceValue(
   target: V1Container,
   resource: string,
   divisor: string | undefined,

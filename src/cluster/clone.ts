@@ -18,6 +18,7 @@ import {
 } from '../../images/proxy/config.ts';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
+import { downwardFiles } from './clone-downward.ts';
 import { cloneEnvironment } from './clone-environment.ts';
 import type { LimitedResource } from './preflight.ts';
 import type { Target } from './workload.ts';
@@ -68,6 +69,7 @@ export function cloneDeployment(target: Target, options: CloneOptions): V1Deploy
   const labels = Object.entries(template.metadata?.labels ?? {}).filter(
     ([key]) => !options.dropLabels.includes(key),
   );
+  const files = downwardFiles(template.spec?.volumes ?? [], target.container);
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -83,15 +85,20 @@ export function cloneDeployment(target: Target, options: CloneOptions): V1Deploy
       template: {
         metadata: {
           labels: { ...Object.fromEntries(labels), [SESSION]: options.session },
-          annotations: template.metadata?.annotations ?? {},
+          annotations: { ...template.metadata?.annotations, ...files.annotations },
         },
-        spec: clonePod(template, target, options),
+        spec: clonePod(template, files.volumes, target, options),
       },
     },
   };
 }
 
-function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOptions): V1PodSpec {
+function clonePod(
+  template: V1PodTemplateSpec,
+  volumes: readonly V1Volume[],
+  target: Target,
+  options: CloneOptions,
+): V1PodSpec {
   const {
     nodeName: _node,
     readinessGates: _gates,
@@ -116,7 +123,7 @@ function clonePod(template: V1PodTemplateSpec, target: Target, options: CloneOpt
     ...spec,
     containers,
     initContainers: initContainers(spec, options),
-    volumes: [...cloneVolumes(spec.volumes ?? [], target.workload.claims), configVolume(options.configMap)],
+    volumes: [...cloneVolumes(volumes, target.workload.claims), configVolume(options.configMap)],
     securityContext: {
       ...spec.securityContext,
       sysctls: lowPort ? [...otherSysctls, LOW_PORTS_SYSCTL] : spec.securityContext?.sysctls,

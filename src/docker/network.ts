@@ -3,6 +3,7 @@ import type Dockerode from 'dockerode';
 import type { LocalNetwork } from '../../images/network/messages.ts';
 import type { DockerRunFlags } from '../flags.ts';
 import type { SessionPlan } from '../plan.ts';
+import { clusterAddresses } from '../pod-view.ts';
 import type { Progress } from '../progress.ts';
 import { orAborted } from '../together.ts';
 import type { PodView } from '../tunnel/control.ts';
@@ -95,6 +96,7 @@ export class Network {
       resumeLimitMs: plan.resumeLimitMs,
       podAddresses: view.addresses,
       resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
+      clusterAddresses: clusterAddresses(view),
       hostAliases: view.hostAliases,
       ports: plan.ports,
     });

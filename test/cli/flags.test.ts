@@ -39,6 +39,24 @@ describe('tp’s own flags', () => {
     }
   });
 
+  it('take ranges that routes can be made of', () => {
+    const ranges = ['192.168.10.0/24', '10.1.2.3', '10.1.2.3/32', '0.0.0.0/0', 'fd00:1::/32'];
+    const words = ranges.flatMap((each) => ['--local-cidr', each]);
+    assert.deepEqual(parsed(...words).localCidr, ranges);
+    for (const wrong of [
+      '',
+      'here',
+      '10.1/16',
+      '10.1.0.0/33',
+      '10.1.0.0/',
+      '10.1.0.0/8/8',
+      '10.1.0.0/-1',
+      '/8',
+    ])
+      assert.throws(() => parsed('--local-cidr', wrong), /a range of addresses, such as/, wrong);
+    assert.throws(() => parsed('--local-cidr', '10.1.2.3/16'), /within a range: 10\.1\.0\.0\/16/);
+  });
+
   it('are known to the splitter, each with whether it takes a value', () => {
     const names = flagNames(DOCKER_RUN_FLAGS);
     for (const [name, takesValue] of names) {

@@ -53,6 +53,7 @@ class FakeAgent {
 const CONFIGURATION: Configuration = {
   session: 'abc',
   podAddresses: ['10.42.0.9'],
+  clusterAddresses: [],
   resumeLimitMs: 60_000,
   resolvConf: 'nameserver 10.43.0.10\n',
   hostAliases: [],

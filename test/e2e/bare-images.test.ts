@@ -1,19 +1,19 @@
 /** Images with next to nothing in them: static, musl, without a shell, with a user that has no name. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { callService, show } from './harness/cluster.ts';
+import { callService } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
+import { buildGo, buildMusl } from './harness/programs.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
 const run = promisify(execFile);
-const PROGRAMS = join(import.meta.dirname, 'programs');
 const STATIC = 'tp-e2e/static';
 const MUSL = 'tp-e2e/musl';
 
@@ -29,16 +29,12 @@ describe('an image with next to nothing in it', () => {
   before(async () => {
     const bare = join(directory, 'static');
     mkdirSync(bare);
-    const env = { ...process.env, CGO_ENABLED: '0', GO111MODULE: 'off' };
-    await run('go', ['build', '-o', join(bare, 'service'), join(PROGRAMS, 'static.go')], { env });
+    await buildGo('static.go', join(bare, 'service'));
     await importImage(STATIC, bare, 'ENTRYPOINT ["/service"]', 'USER 65532:65532');
 
-    if (!existsSync('/usr/bin/musl-gcc'))
-      await show('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'musl-tools');
     const musl = join(directory, 'musl');
     mkdirSync(join(musl, 'lib'), { recursive: true });
-    const source = join(PROGRAMS, 'musl.c');
-    await run('musl-gcc', ['-o', join(musl, 'probe'), source]);
+    await buildMusl('musl.c', join(musl, 'probe'));
     const [loader = ''] = readdirSync('/lib').filter((name) => name.startsWith('ld-musl-'));
     cpSync(realpathSync(join('/lib', loader)), join(musl, 'lib', loader));
     await importImage(MUSL, musl, 'CMD ["/probe"]');

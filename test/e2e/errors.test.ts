@@ -84,6 +84,16 @@ const CASES: Case[] = [
   },
   { what: 'a malformed port', args: ['--port', '99999:1', IMAGE], says: [/TP_BAD_PORT/, /--port 3000:8080/] },
   {
+    what: 'a malformed range',
+    args: ['--local-cidr', '10.1.0.0/33', IMAGE],
+    says: [/'--local-cidr <range>' argument '10\.1\.0\.0\/33' is invalid\. It is a range.*TP_NO_SUCH_FLAG/],
+  },
+  {
+    what: 'a container that the pod has not',
+    args: ['--container', 'nosuch', '--workload', 'deployment/servicename', IMAGE],
+    says: [/which of its containers\? \[TP_WHICH_CONTAINER\]/, /--container servicename/],
+  },
+  {
     what: 'a Service that does not select the workload',
     args: ['--service', 'thing1', IMAGE],
     says: [/TP_NO_SERVICE/],

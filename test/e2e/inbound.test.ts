@@ -7,16 +7,32 @@ import { Tp } from './harness/tp.ts';
 
 const NAME = 'tp-e2e-inbound';
 
-/** A server of raw TCP in the container, on the ports that the Services want: it speaks first, and echoes. */
+/**
+ * A server of raw TCP in the container, on the ports that the Services want: it speaks first, and echoes. It resets, closes
+ * its half first, and tells how the connection before ended, when it is told to.
+ */
 const SERVER = `
   const net = require('node:net');
+  let fate = 'none';
   for (const port of [8080, 9090]) {
     net.createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => {});
+      socket.on('error', ({ code }) => { fate = code; });
       socket.write('hello on ' + port + '\\n');
       let bytes = 0;
-      socket.on('data', (chunk) => { bytes += chunk.length; socket.write(chunk); });
-      socket.on('end', () => socket.end('got ' + bytes + '\\n'));
+      const words = {
+        reset: () => socket.resetAndDestroy(),
+        close: () => socket.end('over'),
+        fate: () => socket.write(fate),
+      };
+      socket.on('data', (chunk) => {
+        if (words[chunk]) return words[chunk]();
+        bytes += chunk.length;
+        if (!socket.writableEnded) socket.write(chunk);
+      });
+      socket.on('end', () => {
+        if (socket.writableEnded) fate = 'heard ' + bytes;
+        else socket.end('got ' + bytes + '\\n');
+      });
     }).listen(port);
   }
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));`;
@@ -68,6 +84,46 @@ const SCENARIOS: { what: string; script: string; expected: string }[] = [
     expected: 'alive',
   },
   {
+    what: 'a reset is one for the caller',
+    script: `
+      const socket = net.connect(80, 'servicename');
+      await once(socket, 'data');
+      socket.write('reset');
+      const [error] = await once(socket, 'error');
+      console.log(error.code);`,
+    expected: 'ECONNRESET',
+  },
+  {
+    what: 'a reset of the caller’s is one for the process',
+    script: `
+      const socket = net.connect(80, 'servicename');
+      await once(socket, 'data');
+      socket.write('x');
+      await once(socket, 'data');
+      socket.resetAndDestroy();
+      console.log(await fate('ECONNRESET'));`,
+    expected: 'ECONNRESET',
+  },
+  {
+    what: 'a half that the process closes is closed for the caller, who is still heard',
+    script: `
+      const socket = net.connect({ port: 80, host: 'servicename', allowHalfOpen: true });
+      let all = '';
+      socket.on('data', (chunk) => { all += chunk; if (all.endsWith('\\n')) socket.write('close'); });
+      await once(socket, 'end');
+      socket.end('0123456789');
+      console.log(all.split('\\n')[1], await fate('heard 10'));`,
+    expected: 'over heard 10',
+  },
+  {
+    what: 'a port where nobody listens is refused at once',
+    script: `
+      const start = performance.now();
+      const [error] = await once(net.connect(9, process.argv[2]), 'error').catch((error) => [error]);
+      console.log(error.code, performance.now() - start < 1000);`,
+    expected: 'ECONNREFUSED true',
+  },
+  {
     what: 'many connections at once each get their own bytes',
     script: `
       const one = async (index) => {
@@ -85,7 +141,20 @@ const SCENARIOS: { what: string; script: string; expected: string }[] = [
   },
 ];
 
-const IMPORTS = `import net from 'node:net'; import { once } from 'node:events'; import { setTimeout } from 'node:timers/promises';`;
+const IMPORTS = `
+  import net from 'node:net'; import { once } from 'node:events'; import { setTimeout } from 'node:timers/promises';
+  // How the process saw the connection before end, once it is as wanted, or what it is in the end.
+  const fate = async (wanted) => {
+    let seen;
+    for (const end = performance.now() + 5000; seen !== wanted && performance.now() < end; ) {
+      const socket = net.connect(80, 'servicename');
+      await once(socket, 'data');
+      socket.write('fate');
+      seen = String((await once(socket, 'data'))[0]);
+      socket.destroy();
+    }
+    return seen;
+  };`;
 
 describe('inbound', () => {
   let tp: Tp;

@@ -1,19 +1,24 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { afterEach, describe, it } from 'node:test';
+import { afterEach, describe, it, mock } from 'node:test';
 import { splice } from '../../images/splice.ts';
 import { ResetCode, StreamReset } from '../../src/tunnel/errors.ts';
+import { PING_INTERVAL_MS } from '../../src/tunnel/limits.ts';
 import { pattern } from '../tunnel/bytes.ts';
 import { openStream, tunnelPair } from '../tunnel/tunnel-pair.ts';
 import { closeAll, follow, quiet, socketPair, until } from './sockets.ts';
 
+/** As long as nobody cuts a connection on which nothing moves (ms). */
+const IDLE_MS = 10 * 60_000;
+
 /** A caller's socket whose other end is joined to a stream, and the stream's other end. */
 async function joined() {
   const [caller, socket] = await socketPair();
-  const [peer, stream] = await openStream(await tunnelPair());
+  const pair = await tunnelPair();
+  const [peer, stream] = await openStream(pair);
   splice(socket, stream);
   peer.on('error', () => {}); // a test that cares listens itself
-  return { caller, socket, stream, peer };
+  return { caller, socket, stream, peer, pair };
 }
 
 describe('a socket and a stream that are joined', () => {
@@ -22,6 +27,26 @@ describe('a socket and a stream that are joined', () => {
   it('carry bytes both ways', async () => {
     const { caller, peer } = await joined();
     const [here, there] = [follow(caller), follow(peer)];
+    caller.write('question');
+    await until(() => there.text === 'question');
+    peer.write('answer');
+    await until(() => here.text === 'answer');
+  });
+
+  it('may be silent for ten minutes, and go on', async () => {
+    const { caller, peer, pair } = await joined();
+    const [here, there] = [follow(caller), follow(peer)];
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    try {
+      for (let passed = 0; passed < IDLE_MS; passed += PING_INTERVAL_MS) {
+        pair.clock.advance(PING_INTERVAL_MS);
+        mock.timers.tick(PING_INTERVAL_MS);
+        await pair.settle();
+      }
+    } finally {
+      mock.timers.reset();
+    }
+    assert.ok(pair.clock.now() >= IDLE_MS);
     caller.write('question');
     await until(() => there.text === 'question');
     peer.write('answer');

@@ -56,8 +56,12 @@ export async function callService(url: string, ms = 5_000): Promise<string> {
   return await inCluster(script, url);
 }
 
-/** Runs a program with text on its stdin; gives its stdout. Throws with its stderr. */
-export async function withInput(program: string, args: string[], input: string): Promise<string> {
+/** Runs a program with text or bytes on its stdin; gives its stdout. Throws with its stderr. */
+export async function withInput(
+  program: string,
+  args: string[],
+  input: string | Uint8Array,
+): Promise<string> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const out: Buffer[] = [];
   const err: Buffer[] = [];

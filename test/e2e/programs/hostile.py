@@ -37,10 +37,22 @@ for _ in range(COUNT):
     if _ % 50 == 0:
         send(packet(6, target, syn), target)
 
-# Questions that are none, from ports of their own and from one.
+# Questions that are none, from ports of their own and from one: noise; names that point to themselves, to each other and
+# behind the end; more questions, answers and options than there are; and those that were whole once.
+NAMES = [b"\xc0\x0c", b"\xc0\x0e\xc0\x0c", b"\xff\xff", b"\x3f" + b"a" * 20, b"\x40a", b"\x01a" * 300 + b"\0", b"\x05thing\xc0\x0c"]
+
+
+def question():
+    counts = struct.pack("!HHHH", *(dice.choice([0, 1, 1, 2, 65535]) for _ in range(4)))
+    start = dice.randbytes(2) + dice.choice([b"\x01\x00", b"\x81\x80", dice.randbytes(2)]) + counts
+    body = dice.choice(NAMES) + dice.choice([b"", b"\0\1\0\1", b"\0\x29\xff\xff"]) * dice.randrange(1, 60)
+    return start + body
+
+
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for index in range(COUNT):
     one.sendto(dice.randbytes(dice.randrange(0, 600)), (nameserver, 53))
+    one.sendto(question(), (nameserver, 53))
     if index % 10 == 0:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.sendto(dice.randbytes(40), (dice.choice(targets), 9))

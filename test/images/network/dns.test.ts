@@ -12,6 +12,8 @@ const TRUNCATED = 0x0200;
 const MAX_CACHED = 2_000;
 const MAX_PENDING = 1_000;
 const SECOND = 1_000;
+/** What one query may take of the agent's time (ms), however it is made. */
+const QUICK_MS = 500;
 
 let now: number;
 let dns: Dns;
@@ -184,6 +186,41 @@ describe('a query', () => {
     now += 11 * SECOND;
     ask(question('later'));
     assert.equal(asked.length, MAX_PENDING + 2);
+  });
+
+  it('that is malformed is the nameserver’s to judge, and quickly, where siblings have names, too', () => {
+    dns.setNames({ db: ['172.18.0.3'] }, SEARCH);
+    const whole = question('db.shop.svc.cluster.local');
+    const changed = fc
+      .tuple(fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { minLength: 1, maxLength: 8 }), fc.nat(60))
+      .map(([changes, length]) => {
+        const query = Buffer.concat([whole, Buffer.alloc(60)]);
+        for (const [at, value] of changes) query.writeUInt8(value, at);
+        return query.subarray(0, 12 + length);
+      });
+    const noise = fc.uint8Array({ minLength: 12, maxLength: 600 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(changed, noise), (query) => {
+        const [local] = ask(query);
+        if (local) assert.equal(local.readUInt16BE(0), query.readUInt16BE(0));
+        else assert.deepEqual(asked.at(-1)?.query.subarray(2), query.subarray(2));
+        now += 11 * SECOND; // so that what waits is forgotten
+      }),
+      { numRuns: 1_000 },
+    );
+    // Names that point to themselves, to each other, or behind the end; counts of questions that are not there.
+    const header = (count: number) => Buffer.from([0, 7, 1, 0, count >> 8, count & 255, 0, 0, 0, 0, 0, 0]);
+    for (const [count, body] of [
+      [1, 'c00c00010001'],
+      [1, 'c00ec00c00010001'],
+      [1, 'ffff00010001'],
+      [0xffff, '0264620000010001'],
+      [0xffff, `${'c00c00010001'.repeat(10_000)}`],
+    ] as const) {
+      const began = performance.now();
+      assert.deepEqual(ask(Buffer.concat([header(count), Buffer.from(body, 'hex')])), []);
+      assert.ok(performance.now() - began < QUICK_MS, body.slice(0, 12));
+    }
   });
 
   it('may be asked for ever: ids come round', () => {
