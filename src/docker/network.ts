@@ -97,6 +97,8 @@ export class Network {
       resolvConf: resolvConfFor(view.resolvConf, draft.inspect.HostConfig),
       hostAliases: view.hostAliases,
       ports: plan.ports,
+      toPod: plan.toPod,
+      fromPod: plan.fromPod,
     });
     const stop = new AbortController();
     cleanup.defer(() => stop.abort());
