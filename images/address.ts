@@ -9,3 +9,7 @@ export const formatAddress = (bytes: Buffer): string => ipaddr.fromByteArray([..
 /** An IPv4 address that arrived on a dual-stack socket, without its IPv6 clothes; others unchanged. */
 export const plainAddress = (text: string): string =>
   ipaddr.isValid(text) ? ipaddr.process(text).toString() : text;
+
+/** Whether a textual address is of loopback. */
+export const isLoopback = (text: string): boolean =>
+  ipaddr.isValid(text) && ipaddr.process(text).range() === 'loopback';

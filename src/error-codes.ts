@@ -19,8 +19,9 @@ const GROUPS = {
       fix: 'install Node 24, or run `node_modules/.bin/node dist/tp.mjs` in the checkout',
     },
     TP_BAD_PORT: {
-      means: '`--port` is not two ports',
-      fix: "`--port 3000:8080`: the process's port, then the pod's",
+      means:
+        '`--port` is not two ports, `--to-pod` or `--from-pod` is not one, or the port has an owner in the pod already',
+      fix: "`--port 3000:8080`: the process's port, then the pod's; `--to-pod 9901`, `--from-pod 9000`",
     },
     TP_BAD_WORKLOAD: {
       means: '`--workload` is not KIND/NAME, or of a kind that tp does not stand in for',

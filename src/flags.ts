@@ -27,6 +27,8 @@ export interface DockerRunFlags extends ClusterFlags {
   withoutContainer: string[];
   dropLabel: string[];
   port: string[];
+  toPod: string[];
+  fromPod: string[];
   localCidr: string[];
   unset: string[];
   networkImage?: string;
@@ -105,6 +107,11 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   ),
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
   list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
+  list(
+    '--to-pod <port>',
+    'reach this port of a sidecar at 127.0.0.1, though it does not declare it; 8125/udp for UDP (repeatable)',
+  ),
+  list('--from-pod <port>', 'have sidecars reach this port of the process at 127.0.0.1 (repeatable)'),
   list(
     '--local-cidr <range>',
     'reach this range from the laptop instead of the cluster (repeatable)',

@@ -34,8 +34,6 @@ export const FOREIGN_FLAGS: ReadonlyMap<string, Foreign> = new Map([
   ['--also-proxy', telepresence(`${NOTHING}every address is reached through the cluster`)],
   ['--never-proxy', telepresence('--local-cidr RANGE')],
   ['--proxy-via', telepresence(`${NOTHING}every address is reached through the cluster`)],
-  ['--to-pod', telepresence(`${NOTHING}the sidecars run in the proxy's pod`)],
-  ['--from-pod', telepresence(`${NOTHING}the sidecars run in the proxy's pod`)],
   ['--env-json', telepresence(`${NOTHING}the container has the pod's environment`)],
   ['--env-syntax', telepresence(`${NOTHING}the container has the pod's environment`)],
   ['--local-only', telepresence('--no-inbound')],

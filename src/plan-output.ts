@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { portText } from '../images/pod-port.ts';
 import { GUARDIAN_ASSET } from './assets.ts';
 import { guardianObjects, leaseOf, type Replaced, toZero } from './cluster/guardian-objects.ts';
 import { evictPatch, takePatch } from './cluster/takeover.ts';
@@ -17,6 +18,9 @@ export function describePlan(plan: SessionPlan, place: { context: string; namesp
   for (const { pod, process } of plan.ports) {
     lines.push(`port ${pod} of the pod is answered by port ${process} of the process`);
   }
+  for (const port of plan.toPod) lines.push(`127.0.0.1:${portText(port)} leads to the pod's sidecars`);
+  for (const port of plan.fromPod)
+    lines.push(`127.0.0.1:${portText(port)} of the pod leads to the process, for its sidecars`);
   for (const { name, ports } of plan.services) {
     const list = ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
     lines.push(`Service ${name} (${list}) is switched when the process listens`);

@@ -15,10 +15,11 @@ import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
+import { type LoopbackPorts, loopbackPorts, sidecarsOf } from './loopback-ports.ts';
 import type { PodUser } from './pod-mount.ts';
 
 /** What a session will do, decided before anything is changed. Pure but for reading the proxy's bundle. */
-export interface SessionPlan {
+export interface SessionPlan extends LoopbackPorts {
   session: string;
   image: string;
   /** As people name it: deployment/servicename, or undefined with --no-workload. */
@@ -76,7 +77,13 @@ export function planSession(input: PlanInput): SessionPlan {
   const ports = inbound && target ? portMappings(target, services, flags.port) : [];
   const stand = target ?? ownPod();
   checkNames(stand, flags);
-  const [tunnelPort, healthPort] = ownPorts(stand, ports);
+  const loopback = loopbackPorts(stand, flags, ports);
+  const fromPod = loopback.fromPod.map(({ port }) => port);
+  const [tunnelPort, healthPort] = ownPorts(stand, [
+    ...ports.map(({ pod }) => pod),
+    ...fromPod,
+    ...loopback.toPod.map(({ port }) => port),
+  ]);
   // A Service's name, unlike a Deployment's, has no dots.
   const name = `tp-${stand.workload.name.replaceAll('.', '-').slice(0, 40).replace(/-+$/, '')}-${session}`;
   const fallback = flags.fallback && ports.length > 0;
@@ -87,6 +94,7 @@ export function planSession(input: PlanInput): SessionPlan {
     tunnelPort,
     healthPort,
     ports: ports.map(({ pod }) => pod),
+    fromPod: loopback.fromPod,
     ...(fallback ? { fallback: { service: name, namespace } } : {}),
     waitReadyMs: Math.round(flags.waitReady * 1000),
     resumeLimitMs,
@@ -100,7 +108,7 @@ export function planSession(input: PlanInput): SessionPlan {
     name,
     configMap: name,
     image: input.pushed?.pulled ?? flags.proxyImage ?? NODE_IMAGE,
-    ports: config.ports,
+    ports: [...config.ports, ...fromPod],
     healthPort,
     limited: input.limited,
     annotations,
@@ -117,6 +125,7 @@ export function planSession(input: PlanInput): SessionPlan {
     workload,
     container: stand.container.name,
     ports,
+    ...loopback,
     services,
     evict: flags.evict,
     fallback,
@@ -240,13 +249,10 @@ function checkLabels(services: readonly ServiceView[], flags: DockerRunFlags): v
   }
 }
 
-function ownPorts({ workload }: Target, ports: SessionPlan['ports']): [number, number] {
+function ownPorts({ workload }: Target, taken: readonly number[]): [number, number] {
   const { containers = [], initContainers = [] } = workload.template.spec ?? {};
   const declared = [...containers, ...initContainers].flatMap((each) => each.ports ?? []);
-  const used = new Set([
-    ...declared.map(({ containerPort }) => containerPort),
-    ...ports.map(({ pod }) => pod),
-  ]);
+  const used = new Set([...declared.map(({ containerPort }) => containerPort), ...taken]);
   const free: number[] = [];
   for (let port = OWN_PORTS_FROM; free.length < 2; port++) if (!used.has(port)) free.push(port);
   return free as [number, number];
@@ -269,13 +275,11 @@ function ownPod(): Target {
 }
 
 function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
-  const { initContainers = [], containers = [] } = target.workload.template.spec ?? {};
+  const { initContainers = [] } = target.workload.template.spec ?? {};
   const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
-  const native = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
-  const run = initContainers.filter((each) => !native.includes(each) && !flags.skipInit && kept(each));
-  const sidecars = [...native, ...containers]
-    .filter((each) => each.name !== target.container.name && kept(each))
-    .map(({ name }) => name);
+  const run = initContainers.filter(
+    (each) => each.restartPolicy !== 'Always' && !flags.skipInit && kept(each),
+  );
   const emptied = emptiedVolumes(target);
   const idle = flags.replace && target.workload.replicas === 0;
   return [
@@ -283,8 +287,8 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
     ...run.map(
       ({ name }) => `init container ${name} runs again in the proxy's pod; --skip-init leaves it out`,
     ),
-    ...sidecars.map(
-      (name) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
+    ...sidecarsOf(target, flags.withoutContainer).map(
+      ({ name }) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
     ),
     ...emptied.map(
       (name) => `volume ${name} is left out, and empty in the proxy's pod: it belongs to one pod or one node`,

@@ -11,10 +11,11 @@ import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { isLoopback } from '../address.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
-import { FAMILIES, familyOf } from './ip.ts';
+import { familyOf } from './ip.ts';
 import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
 import { AgentLog } from './log.ts';
@@ -22,6 +23,8 @@ import * as messages from './messages.ts';
 import { Mounts } from './mounts.ts';
 import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
+import { PodLoopback } from './pod-loopback.ts';
+import { processAddresses, processPort } from './process-ends.ts';
 import { redirectServer } from './redirect.ts';
 import { dockerHostAddresses, LocalRoutes, takeOverRoutes, writeHosts, writeResolvConf } from './setup.ts';
 import type { Callers } from './transparent.ts';
@@ -63,10 +66,15 @@ function warn(message: string): void {
 
 const mounts = new Mounts(() => tunnel, warn);
 
-const watch = new ListeningWatch(listeningSockets, (ports) => {
-  tell({ event: 'listening', ports: [...ports] });
-  announcePorts();
-});
+const podLoopback = new PodLoopback(() => tunnel, warn);
+
+const watch = new ListeningWatch(
+  () => podLoopback.others(listeningSockets()),
+  (ports) => {
+    tell({ event: 'listening', ports: [...ports] });
+    announcePorts();
+  },
+);
 
 function announcePorts(): void {
   const listening = new Set(pause.paused ? [] : watch.ports);
@@ -88,6 +96,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   gateways = await takeOverRoutes(podAddresses, wanted.clusterAddresses);
   const features = await path.use();
   await setLocal(wanted);
+  await podLoopback.listen(wanted.toPod);
   writeHosts(podAddresses, wanted.hostAliases);
   writeResolvConf(wanted.resolvConf);
   tell({ event: 'configured', features });
@@ -117,30 +126,25 @@ async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<vo
 
 function serve(stream: TunnelStream, payload: Buffer): void {
   const request = decodeRequest(payload);
-  const mapping = request.kind === 'inbound' && configuration?.ports.find(({ pod }) => pod === request.port);
-  if (!mapping || !configuration || !callers)
+  const port =
+    request.kind === 'inbound' && configuration ? processPort(configuration, request.port) : undefined;
+  if (request.kind !== 'inbound' || port === undefined || !configuration || !callers)
     return stream.reset(ResetCode.badRequest, 'not a port of this session');
   if (pause.paused) return stream.reset(ResetCode.noListener, 'the process is being restarted');
   const from = callers;
   dialProcess(stream, {
-    port: mapping.process,
+    port,
     addresses: processAddresses(request.peer.address, configuration.podAddresses),
     dial: (host, port) => from.dial(request.peer, host, port),
     acceptance: acceptanceBy,
     isPaused: () => pause.paused,
     onAccepted: (socket) => pause.add(socket, stream),
     onRefused: () => watch.expect(),
-    onOnlyAt: (address) =>
-      warn(`port ${mapping.process} listens on ${address} only; in a pod nobody would reach it`),
+    onOnlyAt(address) {
+      if (isLoopback(request.peer.address)) return;
+      warn(`port ${port} listens on ${address} only; in a pod nobody would reach it`);
+    },
   });
-}
-
-/** Where the process is looked for: first where a caller of this family would reach it in the pod. */
-function processAddresses(caller: string, podAddresses: readonly string[]): string[] {
-  const family = familyOf(caller);
-  const own = podAddresses.filter((address) => familyOf(address) === family);
-  const others = podAddresses.filter((address) => familyOf(address) !== family);
-  return [...own, ...others, ...FAMILIES.map(({ loopback }) => loopback)];
 }
 
 /** A link goes on with the tunnel that waits for one; without such, or on a proxy that knows nothing of it, one begins. */

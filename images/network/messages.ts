@@ -1,5 +1,6 @@
 import type { FilesAnswer } from '../../src/tunnel/files.ts';
 import type { TunnelFigures } from '../../src/tunnel/tunnel.ts';
+import type { PodPort } from '../pod-port.ts';
 
 /** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
 
@@ -25,6 +26,10 @@ export interface Configuration extends LocalNetwork {
   hostAliases: string[];
   /** Which port of the user's process answers for which port of the pod. */
   ports: { pod: number; process: number }[];
+  /** Ports at 127.0.0.1 that lead to the pod's. */
+  toPod: PodPort[];
+  /** Ports of the user's process that the pod's sidecars have at 127.0.0.1, too. */
+  fromPod: PodPort[];
 }
 
 /** How the agent's tunnel is. Bytes are those of its links; connections count one each. */

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { encodeRequest } from '../../src/tunnel/request.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { plainAddress } from '../address.ts';
+import { passOn } from '../pass-on.ts';
 import { splice } from '../splice.ts';
 import type { HeldSyns } from './held-syns.ts';
 import { FAMILIES } from './ip.ts';
@@ -19,26 +19,11 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
     const to = destinationOf(socket);
     const accepted = to && held.claim({ ...sourceOf(socket), ...to });
     if (accepted) return splice(socket, accepted);
-    const link = tunnel();
-    if (!link || !to || to.port === 0 || isItself(to)) {
+    if (!to || to.port === 0 || isItself(to)) {
       socket.resetAndDestroy();
       return;
     }
-    const stream = link.open(encodeRequest({ kind: 'tcp', ...to }));
-    const cancel = () => stream.destroy();
-    const refused = () => {
-      held.learn(to, false);
-      socket.resetAndDestroy();
-    };
-    socket.once('close', cancel);
-    stream.once('error', refused);
-    stream.once('close', refused);
-    stream.once('accept', () => {
-      held.learn(to, true);
-      socket.off('close', cancel);
-      stream.off('error', refused).off('close', refused);
-      splice(socket, stream);
-    });
+    passOn(socket, tunnel(), { kind: 'tcp', ...to }, (yes) => held.learn(to, yes));
   });
 }
 

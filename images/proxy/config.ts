@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { PodPort } from '../pod-port.ts';
 
 /** What the CLI puts beside the bundle in the ConfigMap. Nothing in it is secret. */
 export interface ProxyConfig {
@@ -11,6 +12,8 @@ export interface ProxyConfig {
   healthPort: number;
   /** The pod's ports that the proxy listens on. */
   ports: number[];
+  /** Ports that it listens on at the pod's loopback only: sidecars call the user's process there. */
+  fromPod: PodPort[];
   /** The headless Service that finds the original pods; undefined where there is nothing to fall back to. */
   fallback?: { service: string; namespace: string };
   /** How long a connection waits for a process that has listened before and restarts (ms). */

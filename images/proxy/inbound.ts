@@ -11,7 +11,7 @@ import type { Listeners } from './listeners.ts';
 
 export interface InboundOptions {
   port: number;
-  listeners: Listeners;
+  listeners: Pick<Listeners, 'waitMs' | 'wait' | 'whileAnswering' | 'refused'>;
   fallback: Fallback | undefined;
   onAnswered(port: number, peer: string): void;
   onUnanswered(port: number, peer: string, error: Error): void;

@@ -91,10 +91,11 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** Whether anything at all is listened on. */
   get any(): boolean {
-    return this.#answering !== undefined && this.#ports.size > 0;
+    return this.answering !== undefined && this.#ports.size > 0;
   }
 
-  get #answering(): Tunnel | undefined {
+  /** The agent, while connections are for the laptop at all. */
+  get answering(): Tunnel | undefined {
     return this.#phase === 'running' && !this.#away ? this.#agent : undefined;
   }
 
@@ -102,7 +103,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   whileAnswering(agent: Tunnel): { signal: AbortSignal; done(): void } {
     const over = new AbortController();
     const look = () => {
-      if (this.#answering !== agent) over.abort(new Error('the laptop has gone'));
+      if (this.answering !== agent) over.abort(new Error('the laptop has gone'));
     };
     this.on('change', look);
     look();
@@ -111,7 +112,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** The agent, if the user's process listens on `port` now. */
   ready(port: number): Tunnel | undefined {
-    return this.#ports.has(port) ? this.#answering : undefined;
+    return this.#ports.has(port) ? this.answering : undefined;
   }
 
   /** Reports that the process refused a connection although it was said to listen: it is restarting. */
@@ -126,7 +127,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
     for (;;) {
       const agent = this.ready(port);
       if (agent) return agent;
-      if (either.aborted || !this.#answering || !this.#seen.has(port) || this.#givenUp.has(port)) break;
+      if (either.aborted || !this.answering || !this.#seen.has(port) || this.#givenUp.has(port)) break;
       await once(this, 'change', { signal: either }).catch(() => {});
     }
     if (expired.aborted) {

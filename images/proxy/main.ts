@@ -16,6 +16,7 @@ import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
 import { Fallback } from './fallback.ts';
 import { serveFiles } from './files.ts';
+import { fromPodServer } from './from-pod.ts';
 import { inboundServer } from './inbound.ts';
 import { LINK_LOG, logLine } from './link-log.ts';
 import { Listeners } from './listeners.ts';
@@ -151,6 +152,12 @@ process.on('SIGTERM', () => {
   listeners.on('change', leave);
 });
 
-await Promise.all([listenOn(config.ports), once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening')]);
+await Promise.all([
+  listenOn(config.ports),
+  ...config.fromPod.map(({ port }) =>
+    once(fromPodServer(port, listeners).listen(port, '127.0.0.1'), 'listening'),
+  ),
+  once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening'),
+]);
 await once(readinessServer(config.ports, listeners, fallback).listen(config.healthPort), 'listening');
 log(`session ${config.session}: ports ${config.ports.join(', ') || 'none'}`);

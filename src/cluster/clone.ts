@@ -47,6 +47,7 @@ export interface CloneOptions {
   name: string;
   configMap: string;
   image: string;
+  /** What the proxy listens on. */
   ports: readonly number[];
   healthPort: number;
   /** Resources for which the pod needs limits. */

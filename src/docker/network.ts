@@ -99,6 +99,8 @@ export class Network {
       clusterAddresses: clusterAddresses(view),
       hostAliases: view.hostAliases,
       ports: plan.ports,
+      toPod: plan.toPod,
+      fromPod: plan.fromPod,
     });
     const stop = new AbortController();
     cleanup.defer(() => stop.abort());

@@ -47,6 +47,7 @@ export function describeSession(traces: Traces): { status: SessionStatus; here: 
     ...(held !== undefined && { held }),
     services: servicesOf(traces),
     ports: report?.ports ?? (view?.ports ?? []).map((pod) => ({ pod })),
+    ...(report?.loopback && { loopback: report.loopback }),
     // Nobody connects any more for a process that is gone, whatever the proxy still waits for.
     link: report?.link ?? (state === 'ended' ? { state: 'gone' } : (traces.link ?? { state: 'unknown' })),
     ...(view?.pod && { proxy: { pod: view.pod.name, ready: view.pod.ready } }),

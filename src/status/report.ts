@@ -47,6 +47,7 @@ export function reporterOf(
       ports: ports.map(({ port, pod }) => ({ port, pod })),
     })),
     ports: plan.ports,
+    loopback: { toPod: plan.toPod, fromPod: plan.fromPod },
     link: {
       state: links.connected ? 'connected' : 'connecting',
       since: changed,

@@ -47,6 +47,11 @@ const link = object(
   ['since', 'roundTripMs', 'sentBytes', 'receivedBytes', 'reconnects', 'streams'],
 );
 
+const podPort = object({
+  port: port('its number'),
+  protocol: { description: 'its kind', enum: ['tcp', 'udp'] },
+});
+
 const session = object(
   {
     session: text("the session's id, as `tp leave` takes it"),
@@ -66,6 +71,10 @@ const session = object(
       "the pod's ports, and the process's that answer for them",
       object({ pod: port("the pod's"), process: port("the process's") }, ['process']),
     ),
+    loopback: object({
+      toPod: listOf("ports of 127.0.0.1 that lead to the pod's, where sidecars listen", podPort),
+      fromPod: listOf("ports of the pod's 127.0.0.1 that lead to the process", podPort),
+    }),
     link,
     proxy: object({
       pod: text("the proxy's pod"),
@@ -75,7 +84,7 @@ const session = object(
       type: 'string',
     }),
   },
-  ['owner', 'since', 'workload', 'held', 'proxy'],
+  ['owner', 'since', 'workload', 'held', 'loopback', 'proxy'],
 );
 
 export const STATUS_SCHEMA = {

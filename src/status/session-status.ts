@@ -1,4 +1,5 @@
 import type { LoggedLink } from '../../images/proxy/link-log.ts';
+import type { LoopbackPorts } from '../loopback-ports.ts';
 
 /** What `tp status` says of a session: the schema of `-o json` is in schema.ts, and the two say the same. */
 export interface SessionStatus {
@@ -14,6 +15,8 @@ export interface SessionStatus {
   held?: string;
   services: ServiceStatus[];
   ports: PortStatus[];
+  /** Only the session itself knows them. */
+  loopback?: LoopbackPorts;
   link: LinkStatus;
   proxy?: { pod: string; ready: boolean };
   features: string[];
@@ -57,7 +60,8 @@ export interface LinkStatus {
 }
 
 /** What a session's process says of itself. */
-export interface LiveReport extends Pick<SessionStatus, 'services' | 'ports' | 'link' | 'features'> {
+export interface LiveReport
+  extends Pick<SessionStatus, 'services' | 'ports' | 'loopback' | 'link' | 'features'> {
   /** As on its containers. */
   labels: Record<string, string>;
   since: string;

@@ -1,3 +1,4 @@
+import { portText } from '../../images/pod-port.ts';
 import { ago, clockTime } from '../times.ts';
 import type { LinkStatus, ServiceStatus, SessionStatus } from './session-status.ts';
 
@@ -21,6 +22,7 @@ function blockOf(status: SessionStatus, now: number): string[] {
     ['proxy', proxy ? [`${proxy.pod}, ${proxy.ready ? 'ready' : 'not ready'}`] : []],
     ['Services', status.services.map(serviceText)],
     ['ports', portTexts(status)],
+    ['127.0.0.1', loopbackTexts(status)],
     ['uses', status.features],
   ];
   return [
@@ -68,6 +70,13 @@ const portTexts = ({ ports }: SessionStatus): string[] =>
   ports.map(({ pod, process }) =>
     process === undefined ? `${pod} of the pod` : `${pod} of the pod -> ${process} of the process`,
   );
+
+const loopbackTexts = ({
+  loopback: { toPod, fromPod } = { toPod: [], fromPod: [] },
+}: SessionStatus): string[] => [
+  ...toPod.map((port) => `${portText(port)} -> the pod's`),
+  ...fromPod.map((port) => `${portText(port)} of the pod -> the process's`),
+];
 
 /** The parts behind the label, with commas between them, on as many lines as they need. */
 function wrapped(label: string, parts: readonly string[]): string[] {

@@ -13,6 +13,8 @@ export const DEFAULTS: DockerRunFlags = {
   withoutContainer: [],
   dropLabel: [],
   port: [],
+  toPod: [],
+  fromPod: [],
   localCidr: [],
   unset: [],
   dryRun: false,

@@ -271,6 +271,47 @@ describe('the ports of a session', () => {
   });
 });
 
+describe('the ports of the loopback', () => {
+  const of = { sidecars: [sidecar('mesh', { ports: [{ containerPort: 9901 }] })] };
+  const given = { target: of, flags: { toPod: ['47470/udp'], fromPod: ['47471', '90'] } };
+
+  it('are for the agent and the proxy, and the proxy’s own are others', () => {
+    const { toPod, fromPod, objects } = plan(given);
+    assert.deepEqual(toPod, [
+      { port: 9901, protocol: 'tcp' },
+      { port: 47_470, protocol: 'udp' },
+    ]);
+    assert.deepEqual(fromPod, [
+      { port: 47_471, protocol: 'tcp' },
+      { port: 90, protocol: 'tcp' },
+    ]);
+    const { ports, fromPod: ofProxy, tunnelPort } = configOf({ objects } as SessionPlan);
+    assert.deepEqual([ports, ofProxy, tunnelPort], [[8080], fromPod, 47_472]);
+  });
+
+  it('may be low ones, too', () => {
+    const { sysctls } = plan(given).objects.deployment.spec?.template.spec?.securityContext ?? {};
+    assert.equal(sysctls?.[0]?.name, 'net.ipv4.ip_unprivileged_port_start');
+  });
+
+  it('are said to a person', () => {
+    const lines = describePlan(plan(given), { context: 'staging', namespace: 'shop' });
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('127')),
+      [
+        "127.0.0.1:9901 leads to the pod's sidecars",
+        "127.0.0.1:47470/udp leads to the pod's sidecars",
+        '127.0.0.1:47471 of the pod leads to the process, for its sidecars',
+        '127.0.0.1:90 of the pod leads to the process, for its sidecars',
+      ],
+    );
+  });
+
+  it('are checked before anything else is done', () => {
+    assert.equal(refused({ flags: { toPod: ['x'] } }).code, 'TP_BAD_PORT');
+  });
+});
+
 describe('a session without inbound traffic', () => {
   it('takes nothing, listens on nothing, and cannot be found by any Service', () => {
     const labels = { app: 'servicename', tier: 'web' };

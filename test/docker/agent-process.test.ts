@@ -57,6 +57,8 @@ const CONFIGURATION: Configuration = {
   resumeLimitMs: 60_000,
   resolvConf: 'nameserver 10.43.0.10\n',
   hostAliases: [],
+  toPod: [],
+  fromPod: [],
   ports: [{ pod: 8080, process: 3000 }],
   addresses: [],
   names: {},

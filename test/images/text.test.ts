@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { formatAddress, parseAddress, plainAddress } from '../../images/address.ts';
+import { formatAddress, isLoopback, parseAddress, plainAddress } from '../../images/address.ts';
 import { nameserversOf, searchOf } from '../../images/resolv-conf.ts';
 
 describe('an address', () => {
@@ -28,6 +28,12 @@ describe('an address', () => {
     assert.equal(plainAddress('10.0.0.7'), '10.0.0.7');
     assert.equal(plainAddress('2001:db8::1'), '2001:db8::1');
     assert.equal(plainAddress(''), '');
+  });
+
+  it('is of loopback, or is not', () => {
+    for (const text of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])
+      assert.ok(isLoopback(text), text);
+    for (const text of ['10.0.0.7', '::', '2001:db8::1', '', 'localhost']) assert.ok(!isLoopback(text), text);
   });
 });
 

@@ -18,6 +18,7 @@ const WHOLE: Required<SessionStatus> = {
   held: 'tp-shop',
   services: [{ name: 'shop', ports: [{ port: 80, pod: 'http' }], switched: true }],
   ports: [{ pod: 8080, process: 3000 }],
+  loopback: { toPod: [{ port: 8125, protocol: 'udp' }], fromPod: [{ port: 9000, protocol: 'tcp' }] },
   link: {
     state: 'connected',
     since: '2026-11-23T09:00:02.000Z',

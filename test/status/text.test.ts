@@ -57,6 +57,18 @@ describe('sessions for a person', () => {
     );
   });
 
+  it('say which ports of 127.0.0.1 lead where', () => {
+    const loopback = {
+      toPod: [{ port: 8125, protocol: 'udp' as const }],
+      fromPod: [{ port: 9000, protocol: 'tcp' as const }],
+    };
+    assert.match(
+      text({ loopback }),
+      /\n {2}127\.0\.0\.1 8125\/udp -> the pod's, 9000 of the pod -> the process's$/,
+    );
+    assert.doesNotMatch(text({ loopback: { toPod: [], fromPod: [] } }), /127/);
+  });
+
   it('fit a terminal, however many they hold', () => {
     const services = Array.from({ length: 20 }, (_, at) => ({
       name: `service-${at}`,
