@@ -96,6 +96,7 @@ export class Mounts {
     if (!tunnel) throw new Error('there is no tunnel');
     const stream = tunnel.open(encodeRequest({ kind: 'files', path, ...(after !== undefined && { after }) }));
     this.#streams.set(stream, tunnel);
+    stream.on('error', () => {}); // also where it comes between what follows; whoever reads the stream then is told
     try {
       await once(stream, 'accept');
       stream.end();

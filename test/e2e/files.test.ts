@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { apply, kubectl, withInput } from './harness/cluster.ts';
+import { apply, kubectl, kubectlArguments, withInput } from './harness/cluster.ts';
 import { docker, inContainer, jsonFrom } from './harness/container.ts';
 import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
@@ -119,7 +119,9 @@ describe('the files of the pod', () => {
 
   test('are as the pod has them', async () => {
     await using session = await begin();
+    const [program, prefix] = kubectlArguments;
     const args = [
+      ...prefix,
       'exec',
       '-i',
       `deployment/${WORKLOAD}`,
@@ -129,7 +131,7 @@ describe('the files of the pod', () => {
       '-',
       ...PLACES,
     ];
-    const pod = JSON.parse(await withInput('kubectl', args, LIST)) as object;
+    const pod = JSON.parse(await withInput(program, args, LIST)) as object;
     assert.ok(Object.keys(pod).length > 30, 'the pod has something');
     assert.deepEqual(await jsonFrom(NAME, LIST, ...PLACES), pod);
     assert.match(session.stderr, /volume host is left out/);
