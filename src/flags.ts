@@ -90,7 +90,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     'leave out this sidecar, such as one that consumes a queue (repeatable)',
   ),
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
-  list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
+  list(
+    '--port <process:pod>',
+    "the process's port that answers for the pod's port, with `/udp` for UDP (repeatable)",
+  ),
   list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
   list(
     '--unset <name>',

@@ -9,8 +9,10 @@ export interface ProxyConfig {
   tunnelPort: number;
   /** The readiness probe asks here, on the pod's address. */
   healthPort: number;
-  /** The pod's ports that the proxy listens on. */
+  /** The pod's TCP ports that the proxy listens on. */
   ports: number[];
+  /** Its UDP ports. */
+  udp: number[];
   /** The headless Service that finds the original pods; undefined where there is nothing to fall back to. */
   fallback?: { service: string; namespace: string };
   /** How long a connection waits for a process that has listened before and restarts (ms). */

@@ -1,3 +1,4 @@
+import { portText } from '../port-text.ts';
 import { ago, clockTime } from '../times.ts';
 import type { LinkStatus, ServiceStatus, SessionStatus } from './session-status.ts';
 
@@ -59,15 +60,16 @@ function linkTexts(link: LinkStatus, now: number): string[] {
 }
 
 function serviceText({ name, ports, switched }: ServiceStatus): string {
-  const list = ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
+  const list = ports.map(({ port, pod, protocol }) => `${portText(port, protocol)} -> ${pod}`).join(', ');
   const state = switched === undefined ? '' : switched ? ' switched' : ' not switched';
   return `${name} (${list})${state}`;
 }
 
 const portTexts = ({ ports }: SessionStatus): string[] =>
-  ports.map(({ pod, process }) =>
-    process === undefined ? `${pod} of the pod` : `${pod} of the pod -> ${process} of the process`,
-  );
+  ports.map(({ pod, process, protocol }) => {
+    const port = `${portText(pod, protocol)} of the pod`;
+    return process === undefined ? port : `${port} -> ${process} of the process`;
+  });
 
 /** The parts behind the label, with commas between them, on as many lines as they need. */
 function wrapped(label: string, parts: readonly string[]): string[] {
