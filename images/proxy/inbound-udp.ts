@@ -39,11 +39,11 @@ export class InboundUdp {
     this.#options = options;
   }
 
-  /** Listens on a port of the pod. Rejects where that is not possible. */
-  async listen(port: number): Promise<Socket> {
+  /** Listens on a port of the pod, at all of its addresses unless one is given. Rejects where that is not possible. */
+  async listen(port: number, address?: string): Promise<Socket> {
     const socket = createSocket('udp4');
     socket.on('message', (payload, from) => this.#arrived(socket, port, payload, from));
-    socket.bind(port);
+    socket.bind(port, address);
     await once(socket, 'listening');
     socket.on('error', () => {}); // an answer that cannot be sent is lost
     return socket;
