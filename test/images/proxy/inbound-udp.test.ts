@@ -10,6 +10,9 @@ import { encodeMessage } from '../../../src/tunnel/message.ts';
 import { quiet, until } from '../sockets.ts';
 import { Agent } from './agent.ts';
 
+/** Callers at once, as documented. */
+const MAX_CALLERS = 1_024;
+
 const ORIGINAL = '127.0.0.2';
 
 const sockets: Socket[] = [];
@@ -99,6 +102,20 @@ describe('a datagram', () => {
     found.resolve([ORIGINAL]);
     await until(() => one.heard.length === 2);
     assert.deepEqual(one.heard, [`original a from ${port}`, `original b from ${port}`]);
+  });
+
+  it('is of so many callers at most; the one that was quiet for longest makes room', async () => {
+    const agent = await Agent.connect(listeners);
+    const port = await pod(0, undefined);
+    await agent.write(encodeMessage({ ports: [], udp: [port] }));
+    agent.onInbound = ({ stream }) => void stream.on('error', () => {}).accept();
+    for (let n = 1; n <= MAX_CALLERS + 1; n++) {
+      (await caller(port)).send('x');
+      await until(() => agent.asked.length === n);
+    }
+    await until(() => agent.asked[0]?.stream.destroyed === true);
+    assert.equal(agent.asked[1]?.stream.destroyed, false);
+    assert.equal(agent.tunnel.streams, MAX_CALLERS + 1, 'and the one that announces');
   });
 
   it('is lost where nobody answers, which is said once for a caller', async () => {
