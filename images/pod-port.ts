@@ -5,5 +5,5 @@ export interface PodPort {
 }
 
 /** As flags have it: 9901, 8125/udp. */
-export const portText = ({ port, protocol }: PodPort): string =>
+export const podPortText = ({ port, protocol }: PodPort): string =>
   protocol === 'udp' ? `${port}/udp` : `${port}`;

@@ -191,7 +191,7 @@ const GROUPS = {
       fix: 'one of those listed',
     },
     TP_NO_SERVICE: {
-      means: '`--service` names one that does not select the workload, or has no TCP port for it',
+      means: '`--service` names one that does not select the workload, or has no TCP or UDP port for it',
       fix: 'one of those listed',
     },
     TP_DROP_LABEL: {

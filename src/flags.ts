@@ -106,7 +106,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     'leave out this sidecar, such as one that consumes a queue (repeatable)',
   ),
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
-  list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
+  list(
+    '--port <process:pod>',
+    "the process's port that answers for the pod's port, with `/udp` for UDP (repeatable)",
+  ),
   list(
     '--to-pod <port>',
     'reach this port of a sidecar at 127.0.0.1, though it does not declare it; 8125/udp for UDP (repeatable)',

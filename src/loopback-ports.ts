@@ -1,4 +1,4 @@
-import { type PodPort, portText } from '../images/pod-port.ts';
+import { type PodPort, podPortText } from '../images/pod-port.ts';
 import type { Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
@@ -28,12 +28,12 @@ export function loopbackPorts(
   flags: Choice,
   served: readonly { pod: number; process: number }[],
 ): LoopbackPorts {
-  const own = new Set(declaredBy(target.container).map(portText));
+  const own = new Set(declaredBy(target.container).map(podPortText));
   const sidecars = new Map(
     sidecarsOf(target, flags.withoutContainer).flatMap((each) =>
       declaredBy(each)
-        .filter((port) => !own.has(portText(port)))
-        .map((port) => [portText(port), { port, sidecar: each.name }] as const),
+        .filter((port) => !own.has(podPortText(port)))
+        .map((port) => [podPortText(port), { port, sidecar: each.name }] as const),
     ),
   );
   for (const { pod, process } of served) {
@@ -77,7 +77,7 @@ function portsOf(flag: string, texts: readonly string[]): Map<string, PodPort> {
       const port = Number(digits);
       if (port > 0 && port < 65_536) {
         const found = { port, protocol } as PodPort;
-        return [portText(found), found];
+        return [podPortText(found), found];
       }
       throw new TpError('TP_BAD_PORT', `${flag} ${text}: not a port, PORT or PORT/udp`, {
         hint: `${flag} 9901`,

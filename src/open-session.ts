@@ -135,7 +135,7 @@ export async function openSession(
         plan,
         cluster,
         holds: (name) => takeover.holds(name),
-        serve: (ports) => proxy.serve(ports),
+        serve: (ports, udp) => proxy.serve(ports, udp),
         say: (line) => progress.say(line),
         warn: (line) => progress.warn(line),
         onFailed: (error) => reporter.failed(error),

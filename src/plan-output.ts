@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
-import { portText } from '../images/pod-port.ts';
+import { podPortText } from '../images/pod-port.ts';
 import { GUARDIAN_ASSET } from './assets.ts';
 import { guardianObjects, leaseOf, type Replaced, toZero } from './cluster/guardian-objects.ts';
 import { evictPatch, takePatch } from './cluster/takeover.ts';
 import type { SessionPlan } from './plan.ts';
+import { portText } from './port-text.ts';
 
 /** The plan for a person. */
 export function describePlan(plan: SessionPlan, place: { context: string; namespace: string }): string[] {
@@ -15,14 +16,14 @@ export function describePlan(plan: SessionPlan, place: { context: string; namesp
   const { replaced } = plan;
   if (replaced)
     lines.push(`${plan.workload} is scaled from ${replaced.replicas} to 0 until the session ends`);
-  for (const { pod, process } of plan.ports) {
-    lines.push(`port ${pod} of the pod is answered by port ${process} of the process`);
+  for (const { pod, process, protocol } of plan.ports) {
+    lines.push(`port ${portText(pod, protocol)} of the pod is answered by port ${process} of the process`);
   }
-  for (const port of plan.toPod) lines.push(`127.0.0.1:${portText(port)} leads to the pod's sidecars`);
+  for (const port of plan.toPod) lines.push(`127.0.0.1:${podPortText(port)} leads to the pod's sidecars`);
   for (const port of plan.fromPod)
-    lines.push(`127.0.0.1:${portText(port)} of the pod leads to the process, for its sidecars`);
+    lines.push(`127.0.0.1:${podPortText(port)} of the pod leads to the process, for its sidecars`);
   for (const { name, ports } of plan.services) {
-    const list = ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
+    const list = ports.map(({ port, pod, protocol }) => `${portText(port, protocol)} -> ${pod}`).join(', ');
     lines.push(`Service ${name} (${list}) is switched when the process listens`);
   }
   if (plan.ports.length > 0) {

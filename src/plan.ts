@@ -17,6 +17,7 @@ import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
 import { type LoopbackPorts, loopbackPorts, sidecarsOf } from './loopback-ports.ts';
 import type { PodUser } from './pod-mount.ts';
+import { portText } from './port-text.ts';
 
 /** What a session will do, decided before anything is changed. Pure but for reading the proxy's bundle. */
 export interface SessionPlan extends LoopbackPorts {
@@ -25,7 +26,8 @@ export interface SessionPlan extends LoopbackPorts {
   /** As people name it: deployment/servicename, or undefined with --no-workload. */
   workload: string | undefined;
   container: string;
-  ports: { pod: number; process: number }[];
+  /** Those of TCP unless said otherwise. */
+  ports: { pod: number; process: number; protocol?: 'UDP' }[];
   services: ServiceView[];
   /** Whether Services that another session holds are taken all the same. */
   evict: boolean;
@@ -93,7 +95,8 @@ export function planSession(input: PlanInput): SessionPlan {
     tokenSha256: input.tokenSha256,
     tunnelPort,
     healthPort,
-    ports: ports.map(({ pod }) => pod),
+    ports: podPorts(ports, undefined),
+    udp: podPorts(ports, 'UDP'),
     fromPod: loopback.fromPod,
     ...(fallback ? { fallback: { service: name, namespace } } : {}),
     waitReadyMs: Math.round(flags.waitReady * 1000),
@@ -108,7 +111,7 @@ export function planSession(input: PlanInput): SessionPlan {
     name,
     configMap: name,
     image: input.pushed?.pulled ?? flags.proxyImage ?? NODE_IMAGE,
-    ports: [...config.ports, ...fromPod],
+    ports: [...config.ports, ...config.udp, ...fromPod],
     healthPort,
     limited: input.limited,
     annotations,
@@ -206,23 +209,33 @@ function portMappings(
   services: readonly ServiceView[],
   wanted: readonly string[],
 ): SessionPlan['ports'] {
-  const declared = (target.container.ports ?? [])
-    .filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
-    .map(({ containerPort }) => containerPort);
-  const mapped = new Map<number, number>();
-  for (const pod of [...declared, ...services.flatMap(({ ports }) => ports.map(({ pod }) => pod))])
-    mapped.set(pod, pod);
+  const declared = (target.container.ports ?? []).flatMap(({ containerPort: pod, protocol = 'TCP' }) =>
+    protocol === 'SCTP' ? [] : [{ pod, ...(protocol === 'UDP' && { protocol: 'UDP' as const }) }],
+  );
+  const mapped = new Map<string, SessionPlan['ports'][number]>();
+  const map = (process: number, pod: number, protocol: 'UDP' | undefined) =>
+    mapped.set(portText(pod, protocol), { pod, process, ...(protocol && { protocol }) });
+  for (const { pod, protocol } of [...declared, ...services.flatMap(({ ports }) => ports)])
+    map(pod, pod, protocol);
   for (const text of wanted) {
-    const [, process, pod] = /^(\d{1,5}):(\d{1,5})$/.exec(text)?.map(Number) ?? [];
+    const found = /^(\d{1,5}):(\d{1,5})(\/udp|\/tcp)?$/.exec(text);
+    const [process, pod] = [Number(found?.[1]), Number(found?.[2])];
     if (!process || !pod || process > 65_535 || pod > 65_535) {
-      throw new TpError('TP_BAD_PORT', `--port ${text}: not PROCESS:POD, two ports`, {
-        hint: '--port 3000:8080',
-      });
+      throw new TpError(
+        'TP_BAD_PORT',
+        `--port ${text}: not PROCESS:POD, two ports, with /udp behind them for UDP`,
+        {
+          hint: '--port 3000:8080',
+        },
+      );
     }
-    mapped.set(pod, process);
+    map(process, pod, found?.[3] === '/udp' ? 'UDP' : undefined);
   }
-  return [...mapped].map(([pod, process]) => ({ pod, process }));
+  return [...mapped.values()];
 }
+
+const podPorts = (ports: SessionPlan['ports'], wanted: 'UDP' | undefined): number[] =>
+  ports.filter(({ protocol }) => protocol === wanted).map(({ pod }) => pod);
 
 function checkNames({ workload, container }: Target, flags: DockerRunFlags): void {
   const spec = workload.template.spec;

@@ -3,6 +3,7 @@ import { podNamed } from './cluster/proxy-pod.ts';
 import type { ServiceView } from './cluster/services.ts';
 import type { Network } from './docker/network.ts';
 import type { SessionPlan } from './plan.ts';
+import { portText } from './port-text.ts';
 import type { Progress } from './progress.ts';
 import type { Takeover } from './takeover.ts';
 import type { ProxyEvent } from './tunnel/control.ts';
@@ -41,7 +42,7 @@ export class Reporter {
   follow(network: Network, takeover: Takeover): void {
     network.agent.on('lost', (error) => this.#fail(error));
     network.agent.on('event', (event) => {
-      if (event.event === 'listening') takeover.listening(event.ports);
+      if (event.event === 'listening') takeover.listening(event.ports, event.udp);
       else if (event.event === 'warning') this.#progress.warn(event.message);
     });
     if (this.#plan.services.length === 0) this.#ready(undefined, network.published);
@@ -49,7 +50,9 @@ export class Reporter {
 
   /** A Service leads here now. The first one completes the start. */
   switched(service: ServiceView, published: readonly string[]): void {
-    const ports = service.ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
+    const ports = service.ports
+      .map(({ port, pod, protocol }) => `${portText(port, protocol)} -> ${pod}`)
+      .join(', ');
     this.#progress.say(`Service ${service.name} is switched to this laptop (${ports})`);
     this.#ready(service, published);
   }
@@ -60,7 +63,7 @@ export class Reporter {
     const { context, namespace, options } = this.#cluster;
     this.#progress.say(`ready: context ${context}, namespace ${namespace}, session ${this.#plan.session}`);
     for (const line of published) this.#progress.say(`published: ${line}`);
-    const port = service?.ports[0]?.port;
+    const port = service?.ports.find(({ protocol }) => !protocol)?.port;
     if (service && port) {
       const get = `fetch("http://${service.name}:${port}/").then(r=>r.text()).then(console.log)`;
       const pod = `deploy/${this.#plan.objects.deployment.metadata?.name}`;

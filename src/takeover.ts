@@ -2,6 +2,7 @@ import type { Cluster } from './cluster/client.ts';
 import type { ServiceView } from './cluster/services.ts';
 import { takeService } from './cluster/takeover.ts';
 import type { SessionPlan } from './plan.ts';
+import { portText } from './port-text.ts';
 
 /** A process that listens only where nobody asks is told so after this long (ms): it may still open another port. */
 const ELSEWHERE_AFTER_MS = 1_200;
@@ -41,17 +42,20 @@ export class Takeover {
   }
 
   /** Takes the ports that the process listens on now. */
-  listening(ports: readonly number[]): void {
+  listening(ports: readonly number[], udp: readonly number[] = []): void {
     if (this.#stopped) return;
     const { plan } = this.#options;
-    const processPort = (pod: number) => plan.ports.find((mapping) => mapping.pod === pod)?.process ?? pod;
+    const listens = ({ pod, protocol }: ServiceView['ports'][number]) => {
+      const mapping = plan.ports.find((each) => each.pod === pod && each.protocol === protocol);
+      return (protocol ? udp : ports).includes(mapping?.process ?? pod);
+    };
     for (const service of plan.services) {
       if (this.#begun.has(service.name)) continue;
-      if (!service.ports.some(({ pod }) => ports.includes(processPort(pod)))) continue;
+      if (!service.ports.some(listens)) continue;
       this.#begun.add(service.name);
       this.#take(service).catch(this.#options.onFailed);
     }
-    this.#watchElsewhere(ports);
+    this.#watchElsewhere(ports, udp);
   }
 
   /** Takes no further Service. Resolves when what is under way has reached the cluster, so that it can be given back. */
@@ -73,13 +77,18 @@ export class Takeover {
     onSwitched(service);
   }
 
-  #watchElsewhere(ports: readonly number[]): void {
+  #watchElsewhere(ports: readonly number[], udp: readonly number[]): void {
     clearTimeout(this.#elsewhere);
     const wanted = this.#options.plan.ports;
-    if (wanted.length === 0 || ports.length === 0 || wanted.some(({ process }) => ports.includes(process)))
-      return;
-    const [mapping] = wanted;
-    const line = `listening on ${ports.join(', ')}, Service wants ${wanted.map(({ process }) => process).join(' or ')}: add --port ${ports[0]}:${mapping?.pod}`;
+    if (wanted.some(({ process, protocol }) => (protocol ? udp : ports).includes(process))) return;
+    // The flag joins two ports of one protocol.
+    const mapping = wanted.find(({ protocol }) => (protocol ? udp : ports).length > 0);
+    if (!mapping) return;
+    const { pod, protocol } = mapping;
+    const [first] = protocol ? udp : ports;
+    const heard = [...ports.map((port) => portText(port)), ...udp.map((port) => portText(port, 'UDP'))];
+    const asked = wanted.map((each) => portText(each.process, each.protocol));
+    const line = `listening on ${heard.join(', ')}, Service wants ${asked.join(' or ')}: add --port ${first}:${portText(pod, protocol)}`;
     if (line === this.#said) return;
     this.#elsewhere = setTimeout(() => {
       this.#said = line;

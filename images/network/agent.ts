@@ -11,17 +11,18 @@ import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
-import { isLoopback } from '../address.ts';
+import { isLoopback, parseAddress } from '../address.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
 import { dialProcess } from './inbound.ts';
+import type { InboundUdp } from './inbound-udp.ts';
 import { familyOf } from './ip.ts';
 import { KernelPath } from './kernel-path.ts';
-import { ListeningWatch } from './listening.ts';
+import { type Listening, ListeningWatch, usersPorts, usersUdpPorts } from './listening.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
 import { Mounts } from './mounts.ts';
-import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
+import { acceptanceBy, connectedUdpPeer, listeningSockets, openUdpSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { PodLoopback } from './pod-loopback.ts';
 import { processAddresses, processPort } from './process-ends.ts';
@@ -46,6 +47,7 @@ let tunnel: Tunnel | undefined;
 let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
 let callers: Callers | undefined;
+let inboundUdp: InboundUdp | undefined;
 /** How often a tunnel that was left is looked at (ms). */
 const RETIRED_CHECK_MS = 500;
 const pause = new Pause();
@@ -69,17 +71,43 @@ const mounts = new Mounts(() => tunnel, warn);
 const podLoopback = new PodLoopback(() => tunnel, warn);
 
 const watch = new ListeningWatch(
-  () => podLoopback.others(listeningSockets()),
-  (ports) => {
-    tell({ event: 'listening', ports: [...ports] });
+  () => ({ ports: usersPorts(podLoopback.others(listeningSockets())), udp: listeningUdp() }),
+  ({ ports, udp }: Listening) => {
+    tell({ event: 'listening', ports: [...ports], udp: [...udp] });
     announcePorts();
   },
 );
 
+/** The UDP ports that are listened on. Only looked for where the pod has any. */
+function listeningUdp(): number[] {
+  const wanted = configuration?.ports.filter(({ protocol }) => protocol === 'UDP') ?? [];
+  if (!configuration || wanted.length === 0) return [];
+  try {
+    const pod = configuration.podAddresses.map(parseAddress);
+    return usersUdpPorts(
+      openUdpSockets(),
+      pod,
+      wanted.map(({ process }) => process),
+    );
+  } catch (error) {
+    warn(
+      `nobody knows which UDP ports are listened on, so datagrams do not come here: ${(error as Error).message}`,
+    );
+    return [];
+  }
+}
+
 function announcePorts(): void {
-  const listening = new Set(pause.paused ? [] : watch.ports);
-  const ports = configuration?.ports.filter(({ process }) => listening.has(process)).map(({ pod }) => pod);
-  if (ports && announce && !announce.destroyed) announce.write(encodeMessage({ ports }));
+  if (!configuration || !announce || announce.destroyed) return;
+  const { ports } = configuration;
+  const listening = pause.paused ? { ports: [], udp: [] } : watch.listening;
+  const answered = (wanted: 'UDP' | undefined, on: readonly number[]) =>
+    ports
+      .filter(({ process, protocol }) => protocol === wanted && on.includes(process))
+      .map(({ pod }) => pod);
+  announce.write(
+    encodeMessage({ ports: answered(undefined, listening.ports), udp: answered('UDP', listening.udp) }),
+  );
 }
 
 async function configure(wanted: messages.Configuration): Promise<void> {
@@ -87,7 +115,7 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   const { podAddresses } = wanted;
   const relay = new UdpRelay(() => tunnel, peerOfUdp);
   const nameservers = nameserversOf(wanted.resolvConf);
-  ({ dns } = serveTun({ podAddresses, nameservers, relay }));
+  ({ dns, inbound: inboundUdp } = serveTun({ podAddresses, nameservers, relay }));
   const path = new KernelPath(podAddresses, () => tunnel, warn);
   ({ callers } = path);
   for (const { loopback } of podAddresses.map(familyOf)) {
@@ -126,11 +154,14 @@ async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<vo
 
 function serve(stream: TunnelStream, payload: Buffer): void {
   const request = decodeRequest(payload);
-  const port =
-    request.kind === 'inbound' && configuration ? processPort(configuration, request.port) : undefined;
-  if (request.kind !== 'inbound' || port === undefined || !configuration || !callers)
+  if (request.kind !== 'inbound' && request.kind !== 'inbound-udp')
+    return stream.reset(ResetCode.badRequest, `${request.kind} is not for an agent`);
+  const protocol = request.kind === 'inbound-udp' ? 'UDP' : undefined;
+  const port = configuration && processPort(configuration, request.port, protocol);
+  if (port === undefined || !configuration || !callers)
     return stream.reset(ResetCode.badRequest, 'not a port of this session');
   if (pause.paused) return stream.reset(ResetCode.noListener, 'the process is being restarted');
+  if (protocol) return inboundUdp?.serve(stream, { port, peer: request.peer });
   const from = callers;
   dialProcess(stream, {
     port,

@@ -70,7 +70,7 @@ function wordsOf(event: AgentEvent): string | undefined {
     case 'figures':
       return undefined; // somebody looks now and then
     case 'listening':
-      return `listening on ${event.ports.join(', ') || 'no port'}`;
+      return `listening on ${[...event.ports, ...event.udp.map((port) => `${port}/udp`)].join(', ') || 'no port'}`;
     case 'warning':
       return `warning: ${event.message}`;
   }

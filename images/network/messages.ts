@@ -25,7 +25,7 @@ export interface Configuration extends LocalNetwork {
   /** Lines of its /etc/hosts that stand for `hostAliases`. */
   hostAliases: string[];
   /** Which port of the user's process answers for which port of the pod. */
-  ports: { pod: number; process: number }[];
+  ports: { pod: number; process: number; protocol?: 'UDP' }[];
   /** Ports at 127.0.0.1 that lead to the pod's. */
   toPod: PodPort[];
   /** Ports of the user's process that the pod's sidecars have at 127.0.0.1, too. */
@@ -86,8 +86,8 @@ export type AgentEvent =
   /** The mounts are there, and changes follow from now on. */
   | { event: 'mounted'; mounts: BroughtMount[] }
   | { event: 'figures'; figures: AgentFigures }
-  /** The ports that something in the namespace listens on, each time they change. */
-  | { event: 'listening'; ports: number[] }
+  /** The ports that something in the namespace listens on, of TCP and of UDP, each time they change. */
+  | { event: 'listening'; ports: number[]; udp: number[] }
   | { event: 'warning'; message: string };
 
 /** The agent takes links here; in the container, or on the host through a bind mount of the directory. */

@@ -26,6 +26,7 @@ import {
   type KnownSocket,
   type Listener,
   listenersRequest,
+  openUdpRequest,
   parseSockets,
 } from './sock-diag.ts';
 
@@ -87,6 +88,9 @@ const socketsOf = (requestFor: (family: number) => Buffer): KnownSocket[] =>
 
 /** The listening TCP sockets of this namespace. Throws Error where the kernel cannot be asked. */
 export const listeningSockets = (): Listener[] => socketsOf(listenersRequest).map(({ own }) => own);
+
+/** The UDP sockets of this namespace that hear everybody. Throws Error where the kernel cannot be asked. */
+export const openUdpSockets = (): Listener[] => socketsOf(openUdpRequest).map(({ own }) => own);
 
 /** The peer to which the UDP socket of `port` is connected; undefined for none. Throws Error where the kernel cannot be asked. */
 export function connectedUdpPeer(port: number): { address: Buffer; port: number } | undefined {

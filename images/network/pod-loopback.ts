@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { parseAddress } from '../address.ts';
 import { passOn } from '../pass-on.ts';
-import { type PodPort, portText } from '../pod-port.ts';
+import { type PodPort, podPortText } from '../pod-port.ts';
 import type { Listener } from './sock-diag.ts';
 import { UdpRelay } from './udp.ts';
 
@@ -96,7 +96,7 @@ export class PodLoopback {
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException;
       if (!NO_SUCH_ADDRESS.includes(code))
-        this.#warn(`port ${portText(port)} does not lead to the pod's sidecars: ${message}`);
+        this.#warn(`port ${podPortText(port)} does not lead to the pod's sidecars: ${message}`);
       return false;
     }
   }

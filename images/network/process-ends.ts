@@ -3,13 +3,14 @@ import { isLoopback } from '../address.ts';
 import { FAMILIES, familyOf } from './ip.ts';
 import type { Configuration } from './messages.ts';
 
-/** The process's port that answers for one of the pod's; undefined for one that is none of the session's. */
+/** The process's port that answers for one of the pod's, of TCP without a protocol; undefined for one that is none of the session's. */
 export function processPort(
   { ports, fromPod }: Pick<Configuration, 'ports' | 'fromPod'>,
   pod: number,
+  protocol?: 'UDP',
 ): number | undefined {
-  const mapping = ports.find((each) => each.pod === pod);
-  const named = fromPod.some(({ port, protocol }) => port === pod && protocol === 'tcp');
+  const mapping = ports.find((each) => each.pod === pod && each.protocol === protocol);
+  const named = !protocol && fromPod.some((each) => each.port === pod && each.protocol === 'tcp');
   return mapping?.process ?? (named ? pod : undefined);
 }
 

@@ -15,6 +15,8 @@ const NLMSG_DONE = 3;
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 const STATE_ESTABLISHED = 1;
+/** A UDP socket that is connected to nobody. */
+const STATE_CLOSE = 7;
 const STATE_LISTEN = 10;
 const ENOENT = 2;
 /** The offset of struct inet_diag_sockid in the request, and that of the inode in struct inet_diag_msg. */
@@ -58,6 +60,13 @@ export function listenersRequest(family: number): Buffer {
 export function connectedUdpRequest(family: number): Buffer {
   const request = requestFor(family, NLM_F_DUMP, IPPROTO_UDP);
   request.writeUInt32LE(1 << STATE_ESTABLISHED, HEADER_BYTES + 4);
+  return request;
+}
+
+/** The request for all UDP sockets of a family that are connected to nobody. */
+export function openUdpRequest(family: number): Buffer {
+  const request = requestFor(family, NLM_F_DUMP, IPPROTO_UDP);
+  request.writeUInt32LE(1 << STATE_CLOSE, HEADER_BYTES + 4);
   return request;
 }
 

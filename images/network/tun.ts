@@ -3,6 +3,7 @@ import { unreachableCode } from '../../src/tunnel/datagram.ts';
 import { formatAddress, parseAddress } from '../address.ts';
 import { Dns } from './dns.ts';
 import { buildUnreachable } from './icmp.ts';
+import { InboundUdp } from './inbound-udp.ts';
 import { TUN } from './ip.ts';
 import { buildUdp, parseUdp, type UdpPacket } from './packet.ts';
 import { TUN_MTU } from './setup.ts';
@@ -22,7 +23,7 @@ export interface TunOptions {
 }
 
 /** The packets that leave the namespace: UDP goes through the tunnel, DNS by way of the resolver, the rest is dropped. */
-export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
+export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns; inbound: InboundUdp } {
   const { relay } = options;
   const pod = options.podAddresses.map(parseAddress);
   const nameservers = new Set(options.nameservers.map((text) => formatAddress(parseAddress(text))));
@@ -57,6 +58,7 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
     }
   };
 
+  const inbound = new InboundUdp(pod, write);
   const device = openTun(TUN, TUN_MTU, (bytes) => {
     const packet = parseUdp(bytes);
     if (!packet || !pod.some((address) => packet.source.equals(address))) return;
@@ -64,6 +66,7 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
     if (packet.destinationPort === DNS_PORT && nameservers.has(destination)) {
       return dns.query(packet.payload, destination, (response) => reply(packet, response));
     }
+    if (inbound.take(packet)) return;
     const { destination: address, destinationPort: port, payload } = packet;
     relay.send(packet.sourcePort, { address, port, payload }, (datagram) => {
       const code = unreachableCode(datagram);
@@ -73,5 +76,5 @@ export function serveTun(options: TunOptions): { device: TunDevice; dns: Dns } {
       }
     });
   });
-  return { device, dns };
+  return { device, dns, inbound };
 }

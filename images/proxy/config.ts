@@ -10,8 +10,10 @@ export interface ProxyConfig {
   tunnelPort: number;
   /** The readiness probe asks here, on the pod's address. */
   healthPort: number;
-  /** The pod's ports that the proxy listens on. */
+  /** The pod's TCP ports that the proxy listens on. */
   ports: number[];
+  /** Its UDP ports. */
+  udp: number[];
   /** Ports that it listens on at the pod's loopback only: sidecars call the user's process there. */
   fromPod: PodPort[];
   /** The headless Service that finds the original pods; undefined where there is nothing to fall back to. */

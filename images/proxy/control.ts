@@ -19,7 +19,7 @@ export interface ControlOptions {
   fallback: Fallback | undefined;
   onPhase(phase: Phase): void;
   /** Listens on more ports of the pod. Rejects where that is not possible. */
-  onServe(ports: number[]): Promise<void>;
+  onServe(ports: number[], udp: number[]): Promise<void>;
 }
 
 /** Answers one call on its stream. */
@@ -51,9 +51,9 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
       };
     }
     case 'probe':
-      return { result: await probe(options.fallback, call.ports) };
+      return { result: await probe(options.fallback, call.ports, call.udp ?? []) };
     case 'serve':
-      await options.onServe(call.ports);
+      await options.onServe(call.ports, call.udp ?? []);
       return { result: null };
     case 'phase':
       options.onPhase(call.phase);
@@ -63,9 +63,20 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
   }
 }
 
-async function probe(fallback: Fallback | undefined, ports: number[]): Promise<ProbeResult> {
-  return await Promise.all(
-    ports.map(async (port) => {
+async function probe(fallback: Fallback | undefined, ports: number[], udp: number[]): Promise<ProbeResult> {
+  // A datagram says nothing of who heard it: that there are pods has to do.
+  const found = async (port: number) => {
+    try {
+      if (!fallback) throw new Error('there is no fallback');
+      await fallback.candidates('');
+      return { port, protocol: 'UDP' as const };
+    } catch (error) {
+      return { port, protocol: 'UDP' as const, failure: (error as Error).message };
+    }
+  };
+  return await Promise.all([
+    ...udp.map(found),
+    ...ports.map(async (port) => {
       try {
         if (!fallback) throw new Error('there is no fallback');
         const socket = await fallback.dial(port, '', AbortSignal.timeout(PROBE_LIMIT_MS), PROBE_LIMIT_MS);
@@ -75,7 +86,7 @@ async function probe(fallback: Fallback | undefined, ports: number[]): Promise<P
         return { port, failure: (error as Error).message };
       }
     }),
-  );
+  ]);
 }
 
 /** Tells what happens to every stream that asked for events. */

@@ -24,6 +24,11 @@ export class Departure {
     });
   }
 
+  /** Somebody new sent a datagram. */
+  callerCame(): void {
+    this.#lastAccepted = performance.now();
+  }
+
   /** The Services were given back just now: nodes that have not heard go on sending here, even after a quiet hour. */
   givenBack(): void {
     this.#lastAccepted = performance.now();

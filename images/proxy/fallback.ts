@@ -45,7 +45,7 @@ export class Fallback {
     const end = performance.now() + limitMs;
     for (;;) {
       try {
-        const candidates = await this.#candidates(peer);
+        const candidates = await this.candidates(peer);
         const round = AbortSignal.any([signal, AbortSignal.timeout(ROUND_LIMIT_MS)]);
         return await dialAny(candidates, port, round);
       } catch (error) {
@@ -97,7 +97,8 @@ export class Fallback {
     return this.#lastFound;
   }
 
-  async #candidates(peer: string): Promise<string[]> {
+  /** The original pods' addresses, in any order. Throws Error where there are none. */
+  async candidates(peer: string): Promise<string[]> {
     const { own } = this.#options;
     const found = (await this.#lookUp()).map(plainAddress).filter((address) => !own.includes(address));
     // While one proxy pod replaces another each may see the other; not going back to the caller breaks the circle.

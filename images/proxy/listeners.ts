@@ -25,6 +25,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   #leaving: NodeJS.Timeout | undefined;
   #phase: Phase = 'running';
   #ports = new Set<number>();
+  #udp = new Set<number>();
   readonly #seen = new Set<number>();
   readonly #givenUp = new Set<number>();
   /** How long a connection waits for a process that restarts (ms). */
@@ -48,6 +49,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   setAgent(agent: Tunnel | undefined): void {
     this.#agent = agent;
     this.#ports = new Set();
+    this.#udp = new Set();
     this.setLink('up');
   }
 
@@ -80,8 +82,9 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   #update(agent: Tunnel | undefined, message: unknown): void {
     if (agent !== this.#agent) return;
-    const ports = (message as { ports?: unknown } | null)?.ports;
-    this.#ports = new Set(Array.isArray(ports) ? ports.filter((port) => typeof port === 'number') : []);
+    const { ports, udp } = (message ?? {}) as { ports?: unknown; udp?: unknown };
+    this.#ports = new Set(numbersIn(ports));
+    this.#udp = new Set(numbersIn(udp));
     for (const port of this.#ports) {
       this.#seen.add(port);
       this.#givenUp.delete(port);
@@ -91,7 +94,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** Whether anything at all is listened on. */
   get any(): boolean {
-    return this.answering !== undefined && this.#ports.size > 0;
+    return this.answering !== undefined && (this.#ports.size > 0 || this.#udp.size > 0);
   }
 
   /** The agent, while connections are for the laptop at all. */
@@ -113,6 +116,11 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   /** The agent, if the user's process listens on `port` now. */
   ready(port: number): Tunnel | undefined {
     return this.#ports.has(port) ? this.answering : undefined;
+  }
+
+  /** As `ready`, of a UDP port: datagrams wait for nobody. */
+  readyUdp(port: number): Tunnel | undefined {
+    return this.#udp.has(port) ? this.answering : undefined;
   }
 
   /** Reports that the process refused a connection although it was said to listen: it is restarting. */
@@ -138,3 +146,6 @@ export class Listeners extends EventEmitter<ListenersEvents> {
     return undefined;
   }
 }
+
+const numbersIn = (value: unknown): number[] =>
+  Array.isArray(value) ? value.filter((each) => typeof each === 'number') : [];

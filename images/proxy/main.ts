@@ -18,6 +18,7 @@ import { Fallback } from './fallback.ts';
 import { serveFiles } from './files.ts';
 import { fromPodServer } from './from-pod.ts';
 import { inboundServer } from './inbound.ts';
+import { InboundUdp } from './inbound-udp.ts';
 import { LINK_LOG, logLine } from './link-log.ts';
 import { Listeners } from './listeners.ts';
 import { dialOut } from './outbound.ts';
@@ -89,31 +90,50 @@ const links = sessionServer({
 
 /** The pod's ports that the proxy listens on. */
 const served = new Set<number>();
+const servedUdp = new Set<number>();
+
+function onAnswered(port: number, peer: string): void {
+  if (!answered) events.tell({ event: 'answered', port, peer });
+  answered = true;
+}
+
+function onUnanswered(what: string, error: Error): void {
+  const message = `${what} got no answer: ${error.message}`;
+  log(message);
+  events.tell({ event: 'warning', message });
+}
+
+const inboundUdp = new InboundUdp({
+  listeners,
+  fallback,
+  onCaller: () => departure.callerCame(),
+  onAnswered,
+  onUnanswered: (port, peer, error) => onUnanswered(`a datagram from ${peer} to UDP port ${port}`, error),
+});
 
 /** Listens on ports of the pod. Rejects where one cannot be listened on, such as a low one without the sysctl. */
-async function listenOn(ports: readonly number[]): Promise<void> {
+async function listenOn(ports: readonly number[], udp: readonly number[]): Promise<void> {
   const added = ports.filter((port) => !served.has(port));
-  await Promise.all(
-    added.map(async (port) => {
+  const addedUdp = udp.filter((port) => !servedUdp.has(port));
+  await Promise.all([
+    ...addedUdp.map(async (port) => {
+      await inboundUdp.listen(port);
+      servedUdp.add(port);
+    }),
+    ...added.map(async (port) => {
       const server = inboundServer({
         port,
         listeners,
         fallback,
-        onAnswered(_port, peer) {
-          if (!answered) events.tell({ event: 'answered', port, peer });
-          answered = true;
-        },
-        onUnanswered(_port, peer, error) {
-          const message = `a connection from ${peer} to port ${port} got no answer: ${error.message}`;
-          log(message);
-          events.tell({ event: 'warning', message });
-        },
+        onAnswered,
+        onUnanswered: (_port, peer, error) =>
+          onUnanswered(`a connection from ${peer} to port ${port}`, error),
       });
       await once(server.listen(port), 'listening');
       served.add(port);
       departure.watch(server);
     }),
-  );
+  ]);
 }
 
 /** How often a pod that was told to end looks whether it is still needed (ms). */
@@ -153,11 +173,13 @@ process.on('SIGTERM', () => {
 });
 
 await Promise.all([
-  listenOn(config.ports),
+  listenOn(config.ports, config.udp),
   ...config.fromPod.map(({ port }) =>
     once(fromPodServer(port, listeners).listen(port, '127.0.0.1'), 'listening'),
   ),
   once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening'),
 ]);
-await once(readinessServer(config.ports, listeners, fallback).listen(config.healthPort), 'listening');
-log(`session ${config.session}: ports ${config.ports.join(', ') || 'none'}`);
+await once(readinessServer(config, listeners, fallback).listen(config.healthPort), 'listening');
+log(
+  `session ${config.session}: ports ${[...config.ports, ...config.udp.map((port) => `${port}/udp`)].join(', ') || 'none'}`,
+);

@@ -12,7 +12,7 @@ const DIAL_LIMIT_MS = 1_000;
  * Without any port there is nothing to answer for, and the pod is ready at once. Not listening yet.
  */
 export function readinessServer(
-  ports: number[],
+  { ports, udp }: { ports: number[]; udp: number[] },
   listeners: Listeners,
   fallback: Fallback | undefined,
 ): Server {
@@ -24,9 +24,9 @@ export function readinessServer(
     if (serving || listeners.any) servedAt = performance.now();
     serving = listeners.any;
   });
-  const [port] = ports;
+  const none = ports.length + udp.length === 0;
   const serves = async (): Promise<boolean> => {
-    if (port === undefined || listeners.any) return true;
+    if (none || listeners.any) return true;
     if (performance.now() - reachedAt < FRESH_MS) return true;
     if (!fallback) return false;
     // For a while a connection looks for an original pod that comes, as after `--replace`: so nothing is to be asked that may be slow.
@@ -35,7 +35,9 @@ export function readinessServer(
       const signal = AbortSignal.timeout(DIAL_LIMIT_MS);
       // Each that is reached is closed again, also after the first.
       const reach = async (each: number) => void (await fallback.dial(each, '', signal, 0)).destroy();
-      await Promise.any(ports.map(reach));
+      // Of UDP nobody hears whether it would be answered: that there are pods has to do.
+      const found = udp.length > 0 ? [fallback.candidates('')] : [];
+      await Promise.any([...ports.map(reach), ...found]);
       reachedAt = performance.now();
       return true;
     } catch {

@@ -3,6 +3,7 @@ import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { PodMount } from '../pod-mount.ts';
+import { portText } from '../port-text.ts';
 import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
 import type { Cluster } from './client.ts';
 import { CONFIG_VOLUME } from './clone.ts';
@@ -43,7 +44,7 @@ export class PodSide {
   #connected = false;
   #phase: Phase = 'running';
   /** Ports that were added since the pod's configuration was written. */
-  readonly #more = new Set<number>();
+  readonly #more = { tcp: new Set<number>(), udp: new Set<number>() };
   #ready: Promise<void> | undefined;
   /** The streams of the agent's links. */
   readonly #links = new Set<Duplex>();
@@ -140,7 +141,8 @@ export class PodSide {
     });
     try {
       await control.setPhase(this.#phase);
-      if (this.#more.size > 0) await control.serve([...this.#more]);
+      const { tcp, udp } = this.#more;
+      if (tcp.size + udp.size > 0) await control.serve([...tcp], [...udp]);
     } catch (error) {
       control.close();
       throw error;
@@ -158,14 +160,18 @@ export class PodSide {
   }
 
   /** Has the proxy answer on more ports of the pod, and of those that take its place. Throws TpError. */
-  async serve(ports: number[]): Promise<void> {
-    for (const port of ports) this.#more.add(port);
+  async serve(ports: number[], udp: number[]): Promise<void> {
+    for (const port of ports) this.#more.tcp.add(port);
+    for (const port of udp) this.#more.udp.add(port);
     if (!this.#connected) return; // told with the next connection
     try {
-      await this.control.serve(ports);
+      await this.control.serve(ports, udp);
     } catch (error) {
       // One that cannot be listened on is not asked for again, of any pod.
-      if (this.#connected) for (const port of ports) this.#more.delete(port);
+      if (this.#connected) {
+        for (const port of ports) this.#more.tcp.delete(port);
+        for (const port of udp) this.#more.udp.delete(port);
+      }
       throw error;
     }
   }
@@ -194,8 +200,11 @@ export class PodSide {
 
   async #dialOriginals(): Promise<ProbeResult> {
     const { plan } = this.#options;
-    const ports = plan.services.flatMap((service) => service.ports.map(({ pod }) => pod));
-    return await this.control.probe([...new Set(ports)]);
+    const ports = plan.services.flatMap((service) => service.ports);
+    const podPorts = (wanted: 'UDP' | undefined) => [
+      ...new Set(ports.filter(({ protocol }) => protocol === wanted).map(({ pod }) => pod)),
+    ];
+    return await this.control.probe(podPorts(undefined), podPorts('UDP'));
   }
 
   /** Dials the original pods once, before any Service depends on it. Throws TpError when none can be reached. */
@@ -203,7 +212,9 @@ export class PodSide {
     const results = await this.#dialOriginals();
     const failed = results.filter(({ failure }) => failure !== undefined);
     if (failed.length === 0 || failed.length < results.length) return;
-    const why = failed.map(({ port, failure }) => `port ${port}: ${failure}`).join('; ');
+    const why = failed
+      .map(({ port, protocol, failure }) => `port ${portText(port, protocol)}: ${failure}`)
+      .join('; ');
     throw new TpError('TP_NO_FALLBACK', `the proxy cannot reach the original pods (${why})`, {
       hint: 'no pod is ready, or a NetworkPolicy forbids it: docs/strict-namespaces.md has one that allows it\n--no-fallback to go on: nobody answers when this laptop does not',
     });

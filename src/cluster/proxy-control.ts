@@ -51,13 +51,13 @@ export class ProxyControl {
   }
 
   /** Whether the original pods can be reached from the proxy. */
-  probe(ports: number[]): Promise<ProbeResult> {
-    return this.#ask<ProbeResult>({ call: 'probe', ports });
+  probe(ports: number[], udp: number[] = []): Promise<ProbeResult> {
+    return this.#ask<ProbeResult>({ call: 'probe', ports, udp });
   }
 
   /** Has the proxy answer on more ports of the pod. */
-  serve(ports: number[]): Promise<null> {
-    return this.#ask<null>({ call: 'serve', ports });
+  serve(ports: number[], udp: number[] = []): Promise<null> {
+    return this.#ask<null>({ call: 'serve', ports, udp });
   }
 
   setPhase(phase: Phase): Promise<null> {

@@ -3,11 +3,12 @@ import type { V1Service } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import { OWNER, readOwner, SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
+import { portText } from '../port-text.ts';
 import { ask, type Cluster } from './client.ts';
 import { assertNamespaceStays } from './namespace.ts';
 import { isEnded, listSessions } from './objects.ts';
 import { followServices } from './service-watch.ts';
-import { podPorts, selects } from './services.ts';
+import { podPorts, type ServiceView, selects } from './services.ts';
 import { giveBackService, takeService } from './takeover.ts';
 
 /** Whoever puts a Service back again and again is not raced: the pause before it is taken again doubles, from here (ms) … */
@@ -28,7 +29,7 @@ export interface GuardOptions {
   /** Whether the session has taken this Service, and means to keep it. */
   holds(name: string): boolean;
   /** Has the proxy answer on these ports of the pod too. */
-  serve(ports: number[]): Promise<void>;
+  serve(ports: number[], udp: number[]): Promise<void>;
   say(line: string): void;
   warn(line: string): void;
   /** The session cannot go on. */
@@ -48,11 +49,12 @@ export class ServiceGuard {
   readonly #released = new Set<string>();
   /** Why one could not be taken again, as it was said last. */
   readonly #said = new Map<string, string>();
-  readonly #served: Set<number>;
+  /** Ports as people write them. */
+  readonly #served: Set<string>;
 
   constructor(options: GuardOptions) {
     this.#options = options;
-    this.#served = new Set(options.plan.ports.map(({ pod }) => pod));
+    this.#served = new Set(options.plan.ports.map(({ pod, protocol }) => portText(pod, protocol)));
   }
 
   /** Watches until `stop`. */
@@ -125,12 +127,16 @@ export class ServiceGuard {
     const template = plan.objects.deployment.spec?.template;
     const container = template?.spec?.containers.find(({ name }) => name === plan.container);
     if (!container) return;
-    const ports = podPorts(service, template?.spec, container).map(({ pod }) => pod);
-    const missing = ports.filter((port) => !this.#served.has(port));
+    const textOf = ({ pod, protocol }: ServiceView['ports'][number]) => portText(pod, protocol);
+    const missing = podPorts(service, template?.spec, container).filter(
+      (port) => !this.#served.has(textOf(port)),
+    );
     if (missing.length === 0) return;
-    for (const port of missing) this.#served.add(port);
-    const what = `Service ${service.metadata?.name} leads to port ${missing.join(', ')} of the pod now`;
-    serve(missing).then(
+    for (const port of missing) this.#served.add(textOf(port));
+    const what = `Service ${service.metadata?.name} leads to port ${missing.map(textOf).join(', ')} of the pod now`;
+    const podsOf = (wanted: 'UDP' | undefined) =>
+      missing.filter(({ protocol }) => protocol === wanted).map(({ pod }) => pod);
+    serve(podsOf(undefined), podsOf('UDP')).then(
       () => say(`${what}: the original pods answer there`),
       (error: Error) => warn(`${what}, where nobody answers: ${error.message}`),
     );

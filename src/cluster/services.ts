@@ -7,8 +7,8 @@ import { ownedBy, type Target, type Workload } from './workload.ts';
 /** A Service that selects the workload's pods. */
 export interface ServiceView {
   name: string;
-  /** Its TCP ports that lead to the container: the Service's own, and the pod's. */
-  ports: { port: number; pod: number; name?: string | undefined }[];
+  /** Its ports that lead to the container, the Service's own and the pod's; those of TCP unless said otherwise. */
+  ports: { port: number; pod: number; name?: string | undefined; protocol?: 'UDP' }[];
   /** The session that holds it already. */
   heldBy?: string | undefined;
   /** Why it is not taken over unasked; undefined where it is. */
@@ -66,11 +66,11 @@ export function viewOf(
 
 function reasonAgainst(service: V1Service, ports: number, stranger: string | undefined): string | undefined {
   const { clusterIP, internalTrafficPolicy, externalTrafficPolicy } = service.spec ?? {};
-  if (ports === 0) return 'none of its TCP ports leads to this container';
+  if (ports === 0) return 'none of its TCP or UDP ports leads to this container';
   if (clusterIP === 'None') return 'it is headless: its names would change';
   if (stranger !== undefined) return `it also selects ${stranger}, which is not of this workload`;
-  if (service.spec?.ports?.some(({ protocol }) => (protocol ?? 'TCP') !== 'TCP')) {
-    return 'it has ports that are not TCP, where the proxy answers nothing';
+  if (service.spec?.ports?.some(({ protocol }) => protocol === 'SCTP')) {
+    return 'it has ports of SCTP, where the proxy answers nothing';
   }
   if (internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local') {
     return 'its traffic policy is Local, and the proxy runs on one node only';
@@ -78,21 +78,24 @@ function reasonAgainst(service: V1Service, ports: number, stranger: string | und
   return undefined;
 }
 
-/** The Service's TCP ports that lead to `container` of such a pod. */
+/** The Service's TCP and UDP ports that lead to `container` of such a pod. */
 export function podPorts(
   service: V1Service,
   spec: V1PodSpec | undefined,
   container: V1Container,
 ): ServiceView['ports'] {
   return (service.spec?.ports ?? []).flatMap((port) => {
-    if (port.protocol !== undefined && port.protocol !== 'TCP') return [];
-    const pod = podPort(port.targetPort ?? port.port, spec, container);
-    return pod === undefined ? [] : [{ port: port.port, pod, name: port.name }];
+    const { protocol = 'TCP' } = port;
+    if (protocol !== 'TCP' && protocol !== 'UDP') return [];
+    const pod = podPort(port.targetPort ?? port.port, protocol, spec, container);
+    if (pod === undefined) return [];
+    return [{ port: port.port, pod, name: port.name, ...(protocol === 'UDP' && { protocol }) }];
   });
 }
 
 function podPort(
   targetPort: number | string,
+  wanted: 'TCP' | 'UDP',
   spec: V1PodSpec | undefined,
   container: V1Container,
 ): number | undefined {
@@ -101,7 +104,7 @@ function podPort(
   const all = [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];
   const declares = (each: V1Container) =>
     each.ports?.find(({ name, containerPort, protocol }) => {
-      return (protocol ?? 'TCP') === 'TCP' && (name === targetPort || containerPort === targetPort);
+      return (protocol ?? 'TCP') === wanted && (name === targetPort || containerPort === targetPort);
     });
   const declaring = typeof targetPort === 'number' && declares(container) ? container : all.find(declares);
   if (declaring) return declaring.name === container.name ? declares(declaring)?.containerPort : undefined;

@@ -7,7 +7,7 @@ import { ask, type Cluster, statusOf } from './client.ts';
 /** A Service that a session holds now, with its ports and those of the pod that they lead to. */
 export interface HeldService {
   name: string;
-  ports: { port: number; pod: number | string }[];
+  ports: { port: number; pod: number | string; protocol?: 'UDP' }[];
 }
 
 /** What the cluster knows of a session, whoever started it. */
@@ -16,7 +16,7 @@ export interface SessionView {
   since: Date | undefined;
   services: HeldService[];
   /** The pod's ports that it answers for. */
-  ports: number[];
+  ports: { pod: number; protocol?: 'UDP' }[];
   pod: { name: string; ready: boolean; container: string | undefined } | undefined;
 }
 
@@ -61,9 +61,10 @@ export async function viewSessions({ apps, core, namespace }: Cluster): Promise<
   return views;
 }
 
-function portsIn({ data }: V1ConfigMap): number[] {
+function portsIn({ data }: V1ConfigMap): SessionView['ports'] {
   try {
-    return (JSON.parse(data?.[PROXY_CONFIG] ?? '') as ProxyConfig).ports;
+    const { ports, udp = [] } = JSON.parse(data?.[PROXY_CONFIG] ?? '') as ProxyConfig;
+    return [...ports.map((pod) => ({ pod })), ...udp.map((pod) => ({ pod, protocol: 'UDP' as const }))];
   } catch {
     return []; // damaged, or another version's
   }
@@ -71,7 +72,11 @@ function portsIn({ data }: V1ConfigMap): number[] {
 
 const heldService = ({ metadata, spec }: V1Service): HeldService => ({
   name: metadata?.name ?? '',
-  ports: (spec?.ports ?? []).map(({ port, targetPort }) => ({ port, pod: targetPort ?? port })),
+  ports: (spec?.ports ?? []).map(({ port, targetPort, protocol }) => ({
+    port,
+    pod: targetPort ?? port,
+    ...(protocol === 'UDP' && { protocol: 'UDP' as const }),
+  })),
 });
 
 function podView({ metadata, spec, status }: V1Pod): SessionView['pod'] {

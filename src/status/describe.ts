@@ -46,7 +46,7 @@ export function describeSession(traces: Traces): { status: SessionStatus; here: 
     ...(place ?? { context, namespace }),
     ...(held !== undefined && { held }),
     services: servicesOf(traces),
-    ports: report?.ports ?? (view?.ports ?? []).map((pod) => ({ pod })),
+    ports: report?.ports ?? view?.ports ?? [],
     ...(report?.loopback && { loopback: report.loopback }),
     // Nobody connects any more for a process that is gone, whatever the proxy still waits for.
     link: report?.link ?? (state === 'ended' ? { state: 'gone' } : (traces.link ?? { state: 'unknown' })),

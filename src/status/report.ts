@@ -44,7 +44,7 @@ export function reporterOf(
     ...(plan.workload !== undefined && { workload: plan.workload }),
     services: plan.services.map(({ name, ports }) => ({
       name,
-      ports: ports.map(({ port, pod }) => ({ port, pod })),
+      ports: ports.map(({ port, pod, protocol }) => ({ port, pod, ...(protocol && { protocol }) })),
     })),
     ports: plan.ports,
     loopback: { toPod: plan.toPod, fromPod: plan.fromPod },

@@ -5,6 +5,8 @@ const count = (description: string) => ({ description, type: 'integer', minimum:
 const time = (description: string) => ({ description, type: 'string', format: 'date-time' });
 const port = (description: string) => ({ description, type: 'integer', minimum: 1, maximum: 65_535 });
 
+const protocol = { description: 'left out for TCP', enum: ['UDP'] };
+
 /** An object with these properties and no others; those that may be missing are named. */
 const object = (properties: Record<string, object>, optional: readonly string[] = []) => ({
   type: 'object',
@@ -20,10 +22,14 @@ const service = object(
     name: text("the Service's name"),
     ports: listOf(
       'its ports',
-      object({
-        port: port("the Service's"),
-        pod: { description: "the pod's, by number or by name", type: ['integer', 'string'] },
-      }),
+      object(
+        {
+          port: port("the Service's"),
+          pod: { description: "the pod's, by number or by name", type: ['integer', 'string'] },
+          protocol,
+        },
+        ['protocol'],
+      ),
     ),
     switched: { description: 'whether it leads to the session now', type: 'boolean' },
   },
@@ -69,7 +75,7 @@ const session = object(
     services: listOf('Services that it holds or will take', service),
     ports: listOf(
       "the pod's ports, and the process's that answer for them",
-      object({ pod: port("the pod's"), process: port("the process's") }, ['process']),
+      object({ pod: port("the pod's"), process: port("the process's"), protocol }, ['process', 'protocol']),
     ),
     loopback: object({
       toPod: listOf("ports of 127.0.0.1 that lead to the pod's, where sidecars listen", podPort),

@@ -36,7 +36,7 @@ export type ProcessState =
 
 export interface ServiceStatus {
   name: string;
-  ports: { port: number; pod: number | string }[];
+  ports: { port: number; pod: number | string; protocol?: 'UDP' }[];
   /** Whether it leads to the session now; left out where the cluster could not be asked. */
   switched?: boolean;
 }
@@ -45,6 +45,8 @@ export interface ServiceStatus {
 export interface PortStatus {
   pod: number;
   process?: number;
+  /** Left out for TCP. */
+  protocol?: 'UDP';
 }
 
 /** All but the state only where somebody knows it: the session itself, and of `since` the proxy's log. */

@@ -1,4 +1,5 @@
-import { portText } from '../../images/pod-port.ts';
+import { podPortText } from '../../images/pod-port.ts';
+import { portText } from '../port-text.ts';
 import { ago, clockTime } from '../times.ts';
 import type { LinkStatus, ServiceStatus, SessionStatus } from './session-status.ts';
 
@@ -61,21 +62,22 @@ function linkTexts(link: LinkStatus, now: number): string[] {
 }
 
 function serviceText({ name, ports, switched }: ServiceStatus): string {
-  const list = ports.map(({ port, pod }) => `${port} -> ${pod}`).join(', ');
+  const list = ports.map(({ port, pod, protocol }) => `${portText(port, protocol)} -> ${pod}`).join(', ');
   const state = switched === undefined ? '' : switched ? ' switched' : ' not switched';
   return `${name} (${list})${state}`;
 }
 
 const portTexts = ({ ports }: SessionStatus): string[] =>
-  ports.map(({ pod, process }) =>
-    process === undefined ? `${pod} of the pod` : `${pod} of the pod -> ${process} of the process`,
-  );
+  ports.map(({ pod, process, protocol }) => {
+    const port = `${portText(pod, protocol)} of the pod`;
+    return process === undefined ? port : `${port} -> ${process} of the process`;
+  });
 
 const loopbackTexts = ({
   loopback: { toPod, fromPod } = { toPod: [], fromPod: [] },
 }: SessionStatus): string[] => [
-  ...toPod.map((port) => `${portText(port)} -> the pod's`),
-  ...fromPod.map((port) => `${portText(port)} of the pod -> the process's`),
+  ...toPod.map((port) => `${podPortText(port)} -> the pod's`),
+  ...fromPod.map((port) => `${podPortText(port)} of the pod -> the process's`),
 ];
 
 /** The parts behind the label, with commas between them, on as many lines as they need. */

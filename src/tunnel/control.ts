@@ -11,10 +11,10 @@ export type Phase =
 
 export type Call =
   | { call: 'describe' }
-  /** Dials the original pods once on each port. */
-  | { call: 'probe'; ports: number[] }
+  /** Dials the original pods once on each port; where only UDP ports are asked for, looks whether there are any. */
+  | { call: 'probe'; ports: number[]; udp?: number[] }
   /** A Service leads to these ports of the pod too, from now on. */
-  | { call: 'serve'; ports: number[] }
+  | { call: 'serve'; ports: number[]; udp?: number[] }
   | { call: 'phase'; phase: Phase };
 
 /** The pod as the user's container shall see it. */
@@ -28,7 +28,7 @@ export interface PodView {
 }
 
 /** For each port, undefined where an original pod accepted, else why not. */
-export type ProbeResult = { port: number; failure?: string }[];
+export type ProbeResult = { port: number; protocol?: 'UDP'; failure?: string }[];
 
 /** The proxy's answer: a result, or why there is none. */
 export type Answer<T> = { result: T } | { error: string };

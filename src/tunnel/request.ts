@@ -10,6 +10,8 @@ export type StreamRequest =
   | { kind: 'listeners' }
   /** Proxy to agent: a connection that reached the pod; accepted when the user's process accepted. */
   | { kind: 'inbound'; port: number; peer: { address: string; port: number } }
+  /** Proxy to agent: datagrams of one caller, for a UDP port of the pod; both ways carry datagrams, whose address is the caller's. */
+  | { kind: 'inbound-udp'; port: number; peer: { address: string; port: number } }
   /** Agent to proxy: what is mounted at this path of the pod, as soon as it is not the version `after` any more; see files.ts. */
   | { kind: 'files'; path: string; after?: string }
   /** CLI to proxy: one question, one answer, as messages; see control.ts. */
@@ -45,7 +47,7 @@ export function decodeRequest(payload: Buffer): StreamRequest {
   if (kind === 'files' && typeof path === 'string' && (after === undefined || typeof after === 'string')) {
     return { kind, path, ...(after !== undefined && { after }) };
   }
-  if (kind === 'inbound' && isPort(port) && isEnd(peer)) {
+  if ((kind === 'inbound' || kind === 'inbound-udp') && isPort(port) && isEnd(peer)) {
     return { kind, port, peer: { address: peer.address, port: peer.port } };
   }
   throw new TunnelError(CloseCode.protocolError, `an unknown request: ${JSON.stringify(kind)?.slice(0, 40)}`);

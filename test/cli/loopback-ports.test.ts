@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { portText } from '../../images/pod-port.ts';
+import { podPortText } from '../../images/pod-port.ts';
 import { TpError } from '../../src/errors.ts';
 import type { DockerRunFlags } from '../../src/flags.ts';
 import { loopbackPorts, sidecarsOf } from '../../src/loopback-ports.ts';
@@ -31,7 +31,7 @@ const SERVED = [{ pod: 8080, process: 8080 }];
 
 function texts(flags: Partial<DockerRunFlags> = {}, pod = POD, served = SERVED) {
   const { toPod, fromPod } = loopbackPorts(target(pod), { ...DEFAULTS, ...flags }, served);
-  return { toPod: toPod.map(portText), fromPod: fromPod.map(portText) };
+  return { toPod: toPod.map(podPortText), fromPod: fromPod.map(podPortText) };
 }
 
 function refused(flags: Partial<DockerRunFlags>, served = SERVED): TpError {

@@ -213,7 +213,8 @@ describe('the Services of a session', () => {
 });
 
 describe('the ports of a session', () => {
-  const ports = (given: Given) => plan(given).ports.map(({ pod, process }) => `${process}:${pod}`);
+  const ports = (given: Given) =>
+    plan(given).ports.map(({ pod, process, protocol }) => `${process}:${pod}${protocol ? '/udp' : ''}`);
   const container = {
     ports: [
       { name: 'http', containerPort: 8080 },
@@ -222,16 +223,21 @@ describe('the ports of a session', () => {
     ],
   };
 
-  it('are those of TCP that the container declares, and those of its Services, each once', () => {
+  it('are those that the container declares, and those of its Services, each once', () => {
     assert.deepEqual(ports({ target: { container }, services: [SHOP, METRICS] }), [
       '8080:8080',
       '8081:8081',
+      '5353:5353/udp',
       '9090:9090',
     ]);
   });
 
   it('are answered by the process where --port says', () => {
     assert.deepEqual(ports({ flags: { port: ['3000:8080', '3000:9999'] } }), ['3000:8080', '3000:9999']);
+    assert.deepEqual(
+      ports({ target: { container }, flags: { port: ['53:8080/udp', '53:5353/udp', '3000:8080/tcp'] } }),
+      ['3000:8080', '8081:8081', '53:5353/udp', '53:8080/udp'],
+    );
   });
 
   for (const text of [

@@ -99,6 +99,18 @@ describe('the takeover', () => {
     assert.deepEqual(switched, ['shop']);
   });
 
+  it('tells UDP from TCP, on one port number too', async () => {
+    const udp = { ...service('dns'), ports: [{ port: 53, pod: 53, protocol: 'UDP' as const }] };
+    const { takeover, ready, settle, switched } = begin([udp], [{ pod: 53, process: 5353, protocol: 'UDP' }]);
+    ready.resolve();
+    takeover.listening([53, 5353], [53]);
+    await settle();
+    assert.deepEqual(switched, []);
+    takeover.listening([], [5353]);
+    await settle();
+    assert.deepEqual(switched, ['dns']);
+  });
+
   it('tells when it fails', async () => {
     const { takeover, ready, settle, failed, fake } = begin([service('shop', 8080)], SAME);
     const cause = new Error('the pod did not come');

@@ -102,7 +102,7 @@ describe('the ports of a Service', () => {
     ]);
   });
 
-  it('are those of TCP, and a name counts for its protocol', () => {
+  it('are those of TCP and UDP, and a name counts for its protocol', () => {
     const container = {
       ports: [
         { name: 'dns', containerPort: 53, protocol: 'UDP' },
@@ -115,8 +115,11 @@ describe('the ports of a Service', () => {
       { port: 55, targetPort: 'dns-tcp', protocol: 'TCP' },
     ];
     assert.deepEqual(
-      ports(list, { container })?.map(({ port }) => port),
-      [55],
+      ports(list, { container })?.map(({ port, protocol }) => [port, protocol]),
+      [
+        [53, 'UDP'],
+        [55, undefined],
+      ],
     );
   });
 });
@@ -127,7 +130,7 @@ describe('a Service is not taken over unasked', () => {
   it('unless there is nothing against it', () => assert.equal(reason(service([HTTP])), undefined));
 
   it('when none of its ports leads to the container', () => {
-    assert.match(reason(service([{ port: 80, targetPort: 'other' }])) ?? '', /none of its TCP ports/);
+    assert.match(reason(service([{ port: 80, targetPort: 'other' }])) ?? '', /none of its TCP or UDP ports/);
   });
 
   it('when it is headless', () =>
@@ -147,8 +150,9 @@ describe('a Service is not taken over unasked', () => {
     assert.equal(reason(service([HTTP], cluster)), undefined);
   });
 
-  it('when it has ports that nobody would answer, for they are not TCP', () => {
-    assert.match(reason(service([HTTP, { port: 53, protocol: 'UDP' }])) ?? '', /not TCP/);
+  it('when it has ports that nobody would answer, for they are of SCTP', () => {
+    assert.match(reason(service([HTTP, { port: 53, protocol: 'SCTP' }])) ?? '', /SCTP/);
+    assert.equal(reason(service([HTTP, { port: 53, protocol: 'UDP' }])), undefined);
     assert.equal(reason(service([{ ...HTTP, protocol: 'TCP' }])), undefined);
   });
 });

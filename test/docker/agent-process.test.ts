@@ -103,9 +103,9 @@ describe('the agent, as the CLI sees it', () => {
 
   it('is started when it says so', async () => {
     const { fake, agent, events } = await started();
-    fake.say({ event: 'listening', ports: [8080] });
+    fake.say({ event: 'listening', ports: [8080], udp: [] });
     await until(() => events.length === 1);
-    assert.deepEqual(events, [{ event: 'listening', ports: [8080] }]);
+    assert.deepEqual(events, [{ event: 'listening', ports: [8080], udp: [] }]);
     agent.setLocal({ addresses: ['172.17.0.1'], names: {} });
     await until(() => fake.told.length === 1);
     assert.deepEqual(fake.told, [{ command: 'local', addresses: ['172.17.0.1'], names: {} }]);

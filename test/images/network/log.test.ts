@@ -27,8 +27,8 @@ describe("the agent's log", () => {
       log.event({ event: 'unlinked', reason: 'no heartbeat', kept: true });
       log.event({ event: 'linked', resumed: true });
       log.event({ event: 'unlinked', reason: 'the other end is gone', kept: false });
-      log.event({ event: 'listening', ports: [8080, 9090] });
-      log.event({ event: 'listening', ports: [] });
+      log.event({ event: 'listening', ports: [8080, 9090], udp: [] });
+      log.event({ event: 'listening', ports: [], udp: [] });
       log.event({ event: 'warning', message: 'no route' });
     });
     const lines = text.trimEnd().split('\n');

@@ -17,8 +17,9 @@ async function readiness(
   ports: number[],
   listeners: Listeners,
   way?: Fallback,
+  udp: number[] = [],
 ): Promise<() => Promise<number>> {
-  const port = await listen(readinessServer(ports, listeners, way));
+  const port = await listen(readinessServer({ ports, udp }, listeners, way));
   return () =>
     new Promise((resolve, reject) => {
       get({ port, host: '127.0.0.1', agent: false }, (response) => {
