@@ -48,8 +48,9 @@ async function askOn(
   socket.setEncoding('latin1');
   socket.on('data', (part: string) => {
     text += part;
+    if (text.length >= HEAD.length && !text.startsWith(HEAD))
+      socket.destroy(new Error(`no good answer: ${text}`));
     if (!text.endsWith(END)) return;
-    if (!text.startsWith(HEAD)) socket.destroy(new Error(`no good answer: ${text}`));
     text = '';
     const goOn = onAnswer(isFirst);
     isFirst = false;
