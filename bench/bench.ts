@@ -1,5 +1,6 @@
 /** tp beside a pod of the cluster, a raw stream, `kubectl port-forward` and a peer, in one run: see docs/bench.md. */
 import assert from 'node:assert/strict';
+import { availableParallelism, loadavg } from 'node:os';
 import { embedded, kubeconfig, prepare } from '../test/e2e/harness/cluster.ts';
 import { snapshot } from '../test/e2e/harness/snapshot.ts';
 import { tp } from '../test/e2e/harness/tp.ts';
@@ -26,6 +27,11 @@ const links = embedded ? options.links : options.links.filter((link) => link ===
 const RESULTS = `${import.meta.dirname}/results${quick || only.length > 0 ? '/quick' : ''}`;
 const peer = options.peer === undefined ? undefined : readPeer(options.peer);
 
+/** Of the last minute: whatever runs beside the bench is in all figures. */
+const [load = 0] = loadavg();
+/** With this share of the processors in use before, figures are not the bench's own. */
+const BUSY = 0.25;
+
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Images are built and loaded on first use: that is not what the start is measured for. */
@@ -43,7 +49,7 @@ async function measure(): Promise<string> {
   const machine = await describeMachine();
   const write = (rounds: number): Run => {
     const named = peer ? { peer: peer.name } : {};
-    const run = { figures, starts, size: { ...size, rounds }, machine, ...named };
+    const run = { figures, starts, size: { ...size, rounds }, machine, load, ...named };
     writeReport(RESULTS, run);
     return run;
   };
@@ -80,6 +86,8 @@ await podsAreSettled();
 const { promise: interrupted, reject } = Promise.withResolvers<never>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(signal)));
 
+if (load > availableParallelism() * BUSY)
+  say(`the machine is busy (load average ${load.toFixed(2)}): figures will say little`);
 const before = await snapshot();
 try {
   console.log(`\n${await Promise.race([measure(), interrupted])}`);

@@ -16,6 +16,8 @@ export interface Run {
   starts: readonly (readonly Phase[])[];
   size: Size;
   machine: Machine;
+  /** How busy the machine was before (the load average of a minute): a run beside others says little. */
+  load?: number;
   /** What the peer calls itself. */
   peer?: string;
 }
@@ -55,18 +57,15 @@ const isMemory = ({ id }: Row): boolean => id.startsWith('memory.');
 
 /** Writes latest.json, latest.md for the README, tables.md for docs/bench.md, and the charts into a directory. */
 export function writeReport(directory: string, run: Run): void {
-  const { figures, starts, size, machine, peer } = run;
+  const { figures, starts, size, machine, load, peer } = run;
   const { rows, checks } = figures;
   const aims = judge(figures);
   mkdirSync(directory, { recursive: true });
   const write = (file: string, content: string) => writeFileSync(`${directory}/${file}`, content);
-  const json = { machine, size, peer, rows, checks, starts, aims: aims.filter(({ figure }) => figure) };
+  const json = { machine, size, load, peer, rows, checks, starts, aims: aims.filter(({ figure }) => figure) };
   write('latest.json', `${JSON.stringify(json, null, 2)}\n`);
-  write('latest.md', `${shortTable(run, aims)}\n\n${caption(size, machine)}\n`);
-  write(
-    'tables.md',
-    `${sections(run, aims, markdownTable, '### ').join('\n\n')}\n\n${caption(size, machine)}\n`,
-  );
+  write('latest.md', `${shortTable(run, aims)}\n\n${caption(run)}\n`);
+  write('tables.md', `${sections(run, aims, markdownTable, '### ').join('\n\n')}\n\n${caption(run)}\n`);
   for (const { file, heading, rows: wanted } of CHARTS) {
     const chosen = rows.filter((row) => wanted.test(keyOf(row)));
     if (chosen.length === 0) continue;
@@ -78,7 +77,7 @@ export function writeReport(directory: string, run: Run): void {
 
 /** All tables for a terminal. */
 export const terminalReport = (run: Run): string =>
-  [...sections(run, judge(run.figures), textTable, ''), caption(run.size, run.machine)].join('\n\n');
+  [...sections(run, judge(run.figures), textTable, ''), caption(run)].join('\n\n');
 
 function shortTable({ figures, peer }: Run, aims: readonly Judged[]): string {
   const rows = figures.rows.filter((row) => SHORT.includes(keyOf(row)));
@@ -107,8 +106,9 @@ function sections({ figures, peer }: Run, aims: readonly Judged[], table: Table,
 }
 
 /** What the tables show, and where it was measured. */
-export function caption({ rounds, bytes, ms }: Size, machine: Machine): string {
+function caption({ size: { rounds, bytes, ms }, machine, load }: Run): string {
   const of = rounds === 1 ? 'one round' : `median (minimum–maximum) of ${rounds} interleaved rounds`;
   const bulk = `bulk of ${bytes / 1024 ** 2} MiB, half as much with a delay, its checksums verified`;
-  return `${of}; ${bulk}; small requests for ${ms / 1000} s. ${machineLine(machine)}.`;
+  const busy = load === undefined ? '' : ` Load average before: ${load.toFixed(2)}.`;
+  return `${of}; ${bulk}; small requests for ${ms / 1000} s.${busy} ${machineLine(machine)}.`;
 }
