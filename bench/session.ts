@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLI, Tp } from '../test/e2e/harness/tp.ts';
+import { bundle } from './bundle.ts';
 import { type Place, runClient } from './run-client.ts';
 import type { WatchResult } from './task.ts';
 import { type Phase, STEPS_FILE, timeline } from './timeline.ts';
@@ -17,8 +18,11 @@ export const SERVICE = 'http://servicename';
 /** A session must answer in this time (ms), even where an image is to be built. */
 const START_LIMIT_MS = 90_000;
 
-/** tp, telling its steps. */
-const PROGRAM = [process.execPath, '--import', `${import.meta.dirname}/tell-steps.ts`, '--', CLI];
+/** Loaded into tp. As plain JavaScript: to strip types would take tp longer than what it imports itself. */
+const TELL_STEPS = await bundle('tell-steps.ts');
+
+/** What tp does last of all that it restores. */
+const RESTORED = 'removing the proxy';
 
 export interface Started {
   /** From the command to the first answer that the caller got from the laptop's container (s). */
@@ -35,6 +39,8 @@ export class Session implements AsyncDisposable {
   /** In the environment of the laptop's container, so that its answers can be told from the pods'. */
   readonly mark = `bench-${process.pid}-${Math.trunc(performance.now())}`;
   readonly #kubeconfig: string;
+  readonly #cleanup = new AsyncDisposableStack();
+  #steps = '';
   #tp: Tp | undefined;
 
   constructor(kubeconfig: string) {
@@ -54,13 +60,16 @@ export class Session implements AsyncDisposable {
       },
     );
     await Promise.race([watching, watch]);
-    await using cleanup = new AsyncDisposableStack();
+    // There until the end: tp tells the steps of that, too.
     const directory = await mkdtemp(join(tmpdir(), 'bench-steps-'));
-    cleanup.defer(() => rm(directory, { recursive: true }));
+    this.#cleanup.defer(() => rm(directory, { recursive: true }));
     const steps = join(directory, 'steps');
+    const hook = join(directory, 'tell-steps.mjs');
+    await writeFile(hook, TELL_STEPS);
+    this.#steps = steps;
     const command = now();
     const tp = new Tp(['docker-run', '--rm', '--name', LAPTOP, '-e', `BENCH=${this.mark}`, IMAGE], {
-      program: PROGRAM,
+      program: [process.execPath, '--import', hook, '--', CLI],
       env: { KUBECONFIG: this.#kubeconfig, [STEPS_FILE]: steps },
     });
     this.#tp = tp;
@@ -85,11 +94,14 @@ export class Session implements AsyncDisposable {
     return this.#tp;
   }
 
-  /** From SIGINT to the end of the process (s). */
+  /** From SIGINT to the end of the process (s). Throws where it did not restore everything. */
   async end(): Promise<number> {
     const begin = performance.now();
-    await this.#tp?.end('SIGINT');
-    return (performance.now() - begin) / 1000;
+    const code = await this.tp.end('SIGINT');
+    const took = (performance.now() - begin) / 1000;
+    const restored = (await readFile(this.#steps, 'utf8')).includes(JSON.stringify(RESTORED));
+    if (!restored) throw new Error(`tp ended with ${code}, and did not finish ${RESTORED}:\n${this.said}`);
+    return took;
   }
 
   /** All that tp said, for a failure's report. */
@@ -99,5 +111,6 @@ export class Session implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tp?.end('SIGINT');
+    await this.#cleanup.disposeAsync();
   }
 }
