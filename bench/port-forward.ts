@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import { createInterface } from 'node:readline';
-import { embedded, kubeconfig } from '../test/e2e/harness/cluster.ts';
+import { embedded } from '../test/e2e/harness/cluster.ts';
 
 /** `kubectl port-forward`, the way that everybody has. */
 
@@ -17,7 +17,7 @@ export class PortForward implements AsyncDisposable {
   #stderr = '';
   base = '';
 
-  constructor(pod: string, port: number) {
+  constructor(pod: string, port: number, kubeconfig: string) {
     const args = [...PREFIX, '--kubeconfig', kubeconfig, 'port-forward', `pod/${pod}`, `:${port}`];
     this.#child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = once(this.#child, 'close');
@@ -42,6 +42,10 @@ export class PortForward implements AsyncDisposable {
     ];
     response.resume();
     if (response.statusCode !== 200) throw new Error(`kubectl port-forward: status ${response.statusCode}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** What it complained about. */

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { type Machine, machineLine } from './machine.ts';
+import { svg, text } from './svg.ts';
 
 /** One change: times in ms. */
 export interface Reload {
@@ -74,14 +75,10 @@ function caption(series: readonly Series[], machine: Machine): string {
   return `Milliseconds, medians (minimum–maximum) of ${of}, under 50 requests/s from inside the cluster. ${machineLine(machine)}.`;
 }
 
-const WIDTH = 760;
 const LEFT = 230;
 const PLOT = 440;
 const ROW = 26;
 const HEAD = 62;
-
-const text = (x: number, y: number, content: string, more = '') =>
-  `<text x="${x}" y="${y}" ${more}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`;
 
 /** Stacked bars as SVG: the medians of the phases. Lengths in pixels. */
 function chart(series: readonly Series[]): string {
@@ -113,17 +110,5 @@ function chart(series: readonly Series[]): string {
     lines.push(text(Math.round(x) + 6, y + 13, `${whole(ms)} ms`));
   });
   const height = HEAD + bars.length * ROW + 10;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#1f2328">`,
-    `<rect width="${WIDTH}" height="${height}" rx="6" fill="#ffffff"/>`,
-    text(
-      10,
-      22,
-      'From saving a file to the answer of the new code, medians',
-      'font-size="14" font-weight="700"',
-    ),
-    ...lines,
-    '</svg>',
-    '',
-  ].join('\n');
+  return svg(height, 'From saving a file to the answer of the new code, medians', lines);
 }

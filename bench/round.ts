@@ -1,101 +1,99 @@
-import { ALL_WAYS, digits, type Figures, type Way } from './figures.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { CLI } from '../test/e2e/harness/tp.ts';
+import { type Figures, type RowKind, summary } from './figures.ts';
+import { measureStep } from './measure-step.ts';
+import { openLink } from './opened-link.ts';
+import type { PeerFile } from './peer.ts';
 import type { Pods } from './pods.ts';
-import { PortForward } from './port-forward.ts';
-import { inContainer, inPod, onHost, type Place, runClient } from './run-client.ts';
-import { LAPTOP, SERVICE, Session } from './session.ts';
-import { type Size, STEPS, type Step } from './steps.ts';
+import type { RawPod } from './raw-pod.ts';
+import { isChosen, type Size, STEPS, type Step } from './steps.ts';
+import { openTargets } from './targets.ts';
 import type { WatchResult } from './task.ts';
+import { type Phase, plannedAfter } from './timeline.ts';
+import { type Link, linkName } from './ways.ts';
 
-/** servicename's port in its pods. */
-const PORT = 8080;
-
-export const START = 'from the command to the first answer';
-export const SWITCHED = 'from the command to the switched Service';
-export const END = 'from Ctrl-C to the end';
-
-export interface RoundOptions {
-  round: number;
+export interface Bench {
   size: Size;
+  links: readonly Link[];
+  /** Which steps, by the beginnings of their ids; all where it is empty. */
+  only: readonly string[];
   pods: Pods;
+  raw: RawPod;
+  peer: PeerFile | undefined;
   figures: Figures;
+  /** Of each round's start over the link as it is. */
+  starts: Phase[][];
   say: (line: string) => void;
   /** Ends what a round has started, should it not come to its own end. */
   cleanup: AsyncDisposableStack;
 }
 
-/** Where the client runs, and what it calls. */
-type Targets = Record<Way, { place: Place; base: string; mark?: string }>;
+const SECONDS = (id: string, title: string): RowKind => ({ id, title, unit: 's' });
+/** What every session is measured by. */
+const TIMES = {
+  start: SECONDS('start', 'from the command to the first answer'),
+  switched: SECONDS('switched', 'from the command to the switched Service'),
+  planned: SECONDS('planned', 'from the command to the plan'),
+  end: SECONDS('end', 'from Ctrl-C to everything restored'),
+  help: SECONDS('help', 'tp --help'),
+} as const;
 
-/** One round: starts both, measures every step on every way, ends both. */
-export async function measureRound(options: RoundOptions): Promise<void> {
-  const { round, pods, figures, cleanup } = options;
-  const frontend = inPod(pods.frontend);
-  const direct = `http://${pods.original.ip}:${PORT}`;
+/** Such a short time is the median of so many. */
+const HELP_TIMES = 5;
 
-  const begin = performance.now();
-  const forward = cleanup.use(new PortForward(pods.original.name, PORT));
-  await forward.answers();
-  figures.add(START, 's', 'kubectl', (performance.now() - begin) / 1000);
+/** Which of a link's steps are to be measured. */
+const chosenSteps = ({ only }: Bench, link: Link): readonly Step[] =>
+  STEPS.filter(({ id, links }) => links.includes(link) && isChosen(id, link, only));
 
-  const session = cleanup.use(new Session());
-  const { answered, switched, watched } = await session.start(frontend);
-  figures.add(START, 's', 'in', answered);
-  figures.add(SWITCHED, 's', 'in', switched);
-  sayRow(options, START, 's');
-  sayRow(options, SWITCHED, 's');
-  sayWatched(options, watched);
+/** One round: on each link all is started, every step is measured on every way, and all is ended. */
+export async function measureRound(bench: Bench, round: number): Promise<void> {
+  if (isChosen('help', 0, bench.only)) await measureHelp(bench);
+  for (const link of bench.links) {
+    const steps = chosenSteps(bench, link);
+    const times = Object.values(TIMES).some(({ id }) => isChosen(id, link, bench.only));
+    if (steps.length === 0 && !times) continue;
+    bench.say(`  link: ${linkName(link)}`);
+    await measureLink(bench, round, link, steps);
+  }
+}
 
-  const targets: Targets = {
-    pod: { place: frontend, base: direct },
-    kubectl: { place: onHost, base: forward.base },
-    out: { place: inContainer(LAPTOP), base: direct },
-    in: { place: frontend, base: SERVICE, mark: session.mark },
-  };
+async function measureHelp({ figures }: Bench): Promise<void> {
+  const values: number[] = [];
+  for (let time = 0; time < HELP_TIMES; time++) {
+    const begin = performance.now();
+    await promisify(execFile)(process.execPath, [CLI, '--help']);
+    values.push((performance.now() - begin) / 1000);
+  }
+  figures.add(TIMES.help, 0, 'in', summary(values).median);
+}
+
+async function measureLink(bench: Bench, round: number, link: Link, steps: readonly Step[]): Promise<void> {
+  const { pods, peer, figures, say } = bench;
+  const cleanup = bench.cleanup.use(new AsyncDisposableStack());
+  const { kubeconfig } = cleanup.use(await openLink(link));
+  const opened = await openTargets({ pods, kubeconfig, peer, cleanup });
+  const { started, kubectlStart, peerStart, session } = opened;
+  figures.add(TIMES.start, link, 'kubectl', kubectlStart);
+  if (peerStart !== undefined) figures.add(TIMES.start, link, 'peer', peerStart);
+  figures.add(TIMES.start, link, 'in', started.answered);
+  figures.add(TIMES.switched, link, 'in', started.switched);
+  figures.add(TIMES.planned, link, 'in', plannedAfter(started.phases));
+  if (link === 0) bench.starts.push(started.phases);
+  say(`    ${figures.lastLine(TIMES.start.id, link)}`);
+  sayWatched(bench, started.watched);
   try {
-    for (const step of STEPS) await measureStep(options, step, targets);
+    for (const step of steps) await measureStep({ ...bench, round, link, kubeconfig, opened }, step);
   } catch (error) {
-    const said = `kubectl said: ${forward.complaints}\ntp said: ${session.said}`;
-    throw new Error(`round ${round} failed\n${said}`, { cause: error });
+    throw new Error(`round ${round} failed, ${linkName(link)}\n${opened.said()}`, { cause: error });
   }
-
-  figures.add(END, 's', 'in', await session.end());
-  sayRow(options, END, 's');
-  await forward[Symbol.asyncDispose]();
-}
-
-async function measureStep(options: RoundOptions, step: Step, targets: Targets): Promise<void> {
-  const { round, size, figures, say } = options;
-  say(`  ${step.what} …`);
-  for (const way of inTurn(round)) {
-    const { place, base, mark } = targets[way];
-    const task = { ...step.task(size, round), base, mark };
-    const result = await runClient<Record<string, number>>(place, task);
-    for (const [key, [title, unit]] of Object.entries(step.rows)) {
-      figures.add(title, unit, way, result[key] ?? Number.NaN);
-    }
-    if (!step.ratio) continue;
-    const { title, of, to } = step.ratio;
-    figures.add(title, '×', way, figures.last(of, way) / figures.last(to, way));
-  }
-  for (const [title, unit] of Object.values(step.rows)) sayRow(options, title, unit);
-  if (step.ratio) sayRow(options, step.ratio.title, '×');
-}
-
-/** Each round begins with another way, so that none always goes first. */
-function inTurn(round: number): Way[] {
-  const first = round % ALL_WAYS.length;
-  return [...ALL_WAYS.slice(first), ...ALL_WAYS.slice(0, first)];
+  figures.add(TIMES.end, link, 'in', await session.end());
+  say(`    ${figures.lastLine(TIMES.end.id, link)}`);
+  await cleanup.disposeAsync();
 }
 
 /** What the takeover looked like from within the cluster. Failures are no nonsense, but nobody should miss them. */
-function sayWatched({ say }: RoundOptions, { asked, failures, mixedMs }: WatchResult): void {
-  say(`  during the takeover ${asked} requests, ${failures.length} failed ${failures.join(', ')}`);
-  if (mixedMs > 0) say(`  pods and laptop answered side by side for ${Math.round(mixedMs)} ms`);
-}
-
-/** This round's figures of a row. */
-function sayRow({ figures, say }: RoundOptions, title: string, unit: string): void {
-  const figureOf = (way: Way) => digits(figures.last(title, way));
-  const known = ALL_WAYS.filter((way) => !Number.isNaN(figures.last(title, way)));
-  say(`    ${title}, ${unit}: ${known.map((way) => `${way} ${figureOf(way)}`).join(' · ')}`);
+function sayWatched({ say }: Bench, { asked, failures, mixedMs }: WatchResult): void {
+  say(`    during the takeover ${asked} requests, ${failures.length} failed ${failures.join(', ')}`);
+  if (mixedMs > 0) say(`    pods and laptop answered side by side for ${Math.round(mixedMs)} ms`);
 }

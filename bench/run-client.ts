@@ -1,21 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { build } from 'esbuild';
 import { kubectlArguments } from '../test/e2e/harness/cluster.ts';
+import { bundle } from './bundle.ts';
 import type { Task } from './task.ts';
 
 /** The same client for every place: only how Node is started there differs. */
 
-const { outputFiles } = await build({
-  entryPoints: [`${import.meta.dirname}/client/main.ts`],
-  bundle: true,
-  write: false,
-  platform: 'node',
-  format: 'esm',
-  target: 'node24',
-  minify: true,
-});
-const BUNDLE = Buffer.from(outputFiles[0]?.contents ?? '').toString('base64');
+const BUNDLE = Buffer.from(await bundle('client/main.ts')).toString('base64');
 const SCRIPT = `await import('data:text/javascript;base64,${BUNDLE}');`;
 
 /** A place with Node: the command line that starts a program there, with stdin and stdout. */

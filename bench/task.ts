@@ -3,14 +3,17 @@
 interface Target {
   /** The server's `http://host[:port]`. */
   base: string;
+  /** Something in the environment of the server that must answer. */
+  mark?: string;
 }
 
 export interface BulkTask extends Target {
   task: 'download' | 'upload';
+  /** Of all streams together. */
   bytes: number;
+  streams: number;
   /** What the bytes depend on. */
   seed: number;
-  mark?: string;
 }
 
 export interface LatencyTask extends Target {
@@ -22,7 +25,18 @@ export interface LatencyTask extends Target {
   /** Beside a bulk download on a connection of its own. */
   loaded: boolean;
   seed: number;
-  mark?: string;
+}
+
+export interface RateTask extends Target {
+  task: 'rate';
+  ms: number;
+  connections: number;
+}
+
+export interface LookupTask extends Target {
+  task: 'lookup';
+  ms: number;
+  name: string;
 }
 
 export interface WatchTask extends Target {
@@ -32,14 +46,17 @@ export interface WatchTask extends Target {
   ms: number;
 }
 
-/** `mark` is something in the environment of the server that must answer. */
-export type Task = BulkTask | LatencyTask | WatchTask;
+export type Task = BulkTask | LatencyTask | RateTask | LookupTask | WatchTask;
 
 /** A task that is not yet told where to go to. */
-export type Measurement = Omit<BulkTask, 'base' | 'mark'> | Omit<LatencyTask, 'base' | 'mark'>;
+export type Measurement = WithoutTarget<Exclude<Task, WatchTask>>;
+type WithoutTarget<T> = T extends Target ? Omit<T, 'base' | 'mark'> : never;
 
 export interface BulkResult {
   mibPerSecond: number;
+  /** The sums of what was sent and of what arrived. */
+  sent: string;
+  received: string;
 }
 
 export interface LatencyResult {
@@ -48,6 +65,12 @@ export interface LatencyResult {
   p50: number;
   p99: number;
   loadMibPerSecond?: number;
+}
+
+export interface RateResult {
+  /** All of them, those of the warm-up too. */
+  answered: number;
+  perSecond: number;
 }
 
 /** What a caller in the cluster saw while a Service was taken over. */

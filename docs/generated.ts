@@ -51,6 +51,7 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     flags: () => ['| Flag | |', '|---|---|', ...DOCKER_RUN_FLAGS.map(flagRow)].join('\n'),
   },
   'docs/bench.md': {
+    tables: () => measured('tables.md'),
     memory: () => measured('memory.md'),
   },
   'docs/parity.md': {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { isatty } from 'node:tty';
 
 /** What tp says while it works: to stderr, as stdout belongs to the user's container. */
@@ -12,6 +13,15 @@ const REDRAW_MS = 100;
 
 /** A step that takes less (ms) is not worth a line in a pipe. */
 const QUIET_MS = 1_000;
+
+/** For whoever measures: each finished step, with the times (ms) of `performance.now()`. */
+export interface FinishedStep {
+  name: string;
+  begin: number;
+  end: number;
+}
+export const STEP_CHANNEL = 'tp.step';
+const finished = channel(STEP_CHANNEL);
 
 export class Progress {
   readonly #out: NodeJS.WriteStream;
@@ -61,8 +71,10 @@ export class Progress {
     };
     try {
       const result = await work({ waitingFor });
-      const took = performance.now() - entry.since;
+      const end = performance.now();
+      const took = end - entry.since;
       this.#close(name);
+      if (finished.hasSubscribers) finished.publish({ name, begin: entry.since, end } satisfies FinishedStep);
       if (this.#terminal || took >= QUIET_MS)
         this.say(`${this.#paint('32', '✓')} ${name} (${seconds(took)})`);
       return result;

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http';
 import type { LatencyResult, LatencyTask } from '../task.ts';
 import { agentFor, get } from './http.ts';
 import { startLoad } from './load.ts';
+import { quantile } from './quantile.ts';
 
 /** How much of the time small requests are sent before any is measured: code is compiled, caches are filled. */
 const WARM_UP = 0.1;
@@ -27,9 +28,4 @@ async function smallGets(agent: Agent, base: string, ms: number): Promise<number
     if (status !== 200 || body !== 'ok\n') throw new Error(`${base}: status ${status}, ${body}`);
   }
   return times;
-}
-
-/** By nearest rank; `sorted` ascends. */
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? Number.NaN;
 }

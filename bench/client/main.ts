@@ -9,6 +9,8 @@ import { download, upload } from './bulk.ts';
 import { get } from './http.ts';
 import { latency } from './latency.ts';
 import { carryLoad, type LoadOptions } from './load.ts';
+import { lookup } from './lookup.ts';
+import { requestRate } from './request-rate.ts';
 import { watch } from './watch.ts';
 
 /** No task takes longer (ms): a hang is a failure that says so. */
@@ -22,6 +24,10 @@ async function perform(task: Task): Promise<unknown> {
       return await upload(task);
     case 'latency':
       return await latency(task);
+    case 'rate':
+      return await requestRate(task);
+    case 'lookup':
+      return await lookup(task);
     case 'watch':
       return await watch(task);
   }

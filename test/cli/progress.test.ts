@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { Progress } from '../../src/progress.ts';
+import { Progress, STEP_CHANNEL } from '../../src/progress.ts';
 
 /** Somewhere to write to, and what was written. */
 function output(isTTY: boolean, columns = 80) {
@@ -91,6 +92,17 @@ describe('progress', () => {
       pass(900);
       await quick.end();
       assert.equal(text(), '');
+    });
+
+    it('tells each finished step to whoever measures', async () => {
+      const told: unknown[] = [];
+      const hear = (message: unknown) => told.push(message);
+      subscribe(STEP_CHANNEL, hear);
+      const quick = step(new Progress(output(false).stream, {}), 'link');
+      pass(25);
+      await quick.end();
+      unsubscribe(STEP_CHANNEL, hear);
+      assert.deepEqual(told, [{ name: 'link', begin: 1_000, end: 1_025 }]);
     });
 
     it('has no escapes whatever a step waits for', async () => {

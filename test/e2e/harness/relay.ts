@@ -28,17 +28,12 @@ export class Relay implements AsyncDisposable {
 
   /** A relay, and in `directory` a kubeconfig that leads through it. */
   static async begin(directory: string): Promise<{ relay: Relay; kubeconfig: string }> {
-    const config = parse(readFileSync(kubeconfig, 'utf8')) as { clusters: { cluster: { server: string } }[] };
-    const [entry] = config.clusters;
-    if (!entry) throw new Error(`${kubeconfig} names no cluster`);
-    const { hostname, port } = new URL(entry.cluster.server);
-    const relay = new Relay(hostname, Number(port));
+    const { hostname, port } = apiServer();
+    const relay = new Relay(hostname, port);
     relay.#server.listen(0, '127.0.0.1');
     await once(relay.#server, 'listening');
-    entry.cluster.server = `https://127.0.0.1:${(relay.#server.address() as AddressInfo).port}`;
-    const file = `${directory}/kubeconfig`;
-    writeFileSync(file, stringify(config), { mode: 0o600 });
-    return { relay, kubeconfig: file };
+    const near = (relay.#server.address() as AddressInfo).port;
+    return { relay, kubeconfig: kubeconfigThrough(near, directory) };
   }
 
   /** From now on nothing comes through, and nobody is told: as when a cable is pulled, or a laptop changes its network. */
@@ -68,4 +63,29 @@ export class Relay implements AsyncDisposable {
 
 function join([near, far]: readonly [Socket, Socket]): void {
   near.pipe(far).pipe(near);
+}
+
+interface ServerConfig {
+  clusters: { cluster: { server: string } }[];
+}
+
+/** Where the API server of the test cluster is. */
+export function apiServer(): { hostname: string; port: number } {
+  const config = parse(readFileSync(kubeconfig, 'utf8')) as ServerConfig;
+  const { hostname, port } = new URL(entryOf(config).server);
+  return { hostname, port: Number(port) };
+}
+
+/** A kubeconfig in `directory` that leads through a port of this machine. */
+export function kubeconfigThrough(port: number, directory: string): string {
+  const config = parse(readFileSync(kubeconfig, 'utf8')) as ServerConfig;
+  entryOf(config).server = `https://127.0.0.1:${port}`;
+  const file = `${directory}/kubeconfig`;
+  writeFileSync(file, stringify(config), { mode: 0o600 });
+  return file;
+}
+
+function entryOf({ clusters: [entry] }: ServerConfig): { server: string } {
+  if (!entry) throw new Error(`${kubeconfig} names no cluster`);
+  return entry.cluster;
 }

@@ -51,7 +51,7 @@ describe('a caller’s datagrams', () => {
     const packet = parseUdp(written[0] ?? Buffer.alloc(0));
     assert.deepEqual(packet?.source, CALLER);
     assert.equal(packet?.sourcePort, 40_000, 'the stream’s caller counts, not what the datagram says');
-    assert.deepEqual([packet?.destination.join('.'), packet?.destinationPort], [POD, 7777]);
+    assert.deepEqual([packet?.destination.join('.'), packet?.destinationPort], ['10.42.0.9', 7777]);
     assert.equal(`${packet?.payload}`, 'question');
     const heard: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => heard.push(chunk));
@@ -117,6 +117,6 @@ describe('UDP ports of the user’s processes', () => {
       at('00000000', 40_000),
       at('00000000', 40_001),
     ];
-    assert.deepEqual(usersUdpPorts(sockets, '10.42.0.9', [40_001]), [7777, 53, 54, 40_001]);
+    assert.deepEqual(usersUdpPorts(sockets, POD, [40_001]), [7777, 53, 54, 40_001]);
   });
 });
