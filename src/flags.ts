@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { parseVolumeCopy } from './cluster/volume-copies.ts';
 import { RESUME_LIMIT_MS } from './tunnel/limits.ts';
 
 /** Which cluster and namespace, as kubectl is told. */
@@ -27,6 +28,7 @@ export interface DockerRunFlags extends ClusterFlags {
   port: string[];
   localCidr: string[];
   unset: string[];
+  volumeCopy: string[];
   networkImage?: string;
   proxyImage?: string;
   pushProxyImage: boolean;
@@ -57,6 +59,11 @@ const list = (flags: string, description: string) =>
 function variable(value: string, before: string[]): string[] {
   if (value !== '' && !value.includes('=')) return [...before, value];
   throw new InvalidArgumentError('It is the name of a variable, without a value.');
+}
+
+function volume(value: string, before: string[]): string[] {
+  if (parseVolumeCopy(value)) return [...before, value];
+  throw new InvalidArgumentError('It is NAME or NAME=SIZE, such as data=500Mi.');
 }
 
 /** Flags of every command that works in a namespace. */
@@ -96,6 +103,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     '--unset <name>',
     "leave this variable of the pod's out; `-e` gives one another value (repeatable)",
   ).argParser(variable),
+  list(
+    '--volume-copy <volume>',
+    'copy this volume at the start, NAME or NAME=SIZE, at most 1Gi by default (repeatable)',
+  ).argParser(volume),
   new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
   new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
   new Option(

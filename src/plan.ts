@@ -10,6 +10,7 @@ import type { SessionObjects } from './cluster/objects.ts';
 import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
+import { copyNote, type VolumeCopy, volumeCopies } from './cluster/volume-copies.ts';
 import { isScalable, type Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
@@ -37,6 +38,8 @@ export interface SessionPlan {
   objects: SessionObjects;
   /** Volumes that the proxy's pod has only as empty ones. */
   emptied: string[];
+  /** Volumes whose content is copied at the start. */
+  copies: VolumeCopy[];
   /** The uid that the proxy's pod only has for the proxy's sake. */
   madeUpUser: number | undefined;
   /** Who the process is in the workload's pods. */
@@ -76,6 +79,7 @@ export function planSession(input: PlanInput): SessionPlan {
   const ports = inbound && target ? portMappings(target, services, flags.port) : [];
   const stand = target ?? ownPod();
   checkNames(stand, flags);
+  const copies = volumeCopies(stand, flags.volumeCopy);
   const [tunnelPort, healthPort] = ownPorts(stand, ports);
   // A Service's name, unlike a Deployment's, has no dots.
   const name = `tp-${stand.workload.name.replaceAll('.', '-').slice(0, 40).replace(/-+$/, '')}-${session}`;
@@ -106,6 +110,7 @@ export function planSession(input: PlanInput): SessionPlan {
     annotations,
     skipInit: flags.skipInit,
     withoutContainers: flags.withoutContainer,
+    copies,
     // Without inbound traffic no Service may find the pod.
     dropLabels: inbound
       ? flags.dropLabel
@@ -123,9 +128,10 @@ export function planSession(input: PlanInput): SessionPlan {
     resumeLimitMs,
     tunnelPort,
     emptied: emptiedVolumes(stand),
+    copies,
     madeUpUser: madeUpUser(stand),
     user: podUser(stand.workload.template.spec, stand.container),
-    notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
+    notes: [...evictions, ...(target ? cloneNotes(target, flags, copies) : [])],
     replaced: replacedBy(input, `${name}-guardian`, annotations),
     objects: {
       deployment,
@@ -268,7 +274,7 @@ function ownPod(): Target {
   return { workload: { ...workload, claims: [] }, container };
 }
 
-function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
+function cloneNotes(target: Target, flags: DockerRunFlags, copies: readonly VolumeCopy[]): string[] {
   const { initContainers = [], containers = [] } = target.workload.template.spec ?? {};
   const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
   const native = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
@@ -276,7 +282,7 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
   const sidecars = [...native, ...containers]
     .filter((each) => each.name !== target.container.name && kept(each))
     .map(({ name }) => name);
-  const emptied = emptiedVolumes(target);
+  const emptied = emptiedVolumes(target).filter((name) => !copies.some(({ volume }) => volume === name));
   const idle = flags.replace && target.workload.replicas === 0;
   return [
     ...(idle ? [`${target.workload.name} has no replicas: there is nothing to scale`] : []),
@@ -286,6 +292,7 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
     ...sidecars.map(
       (name) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
     ),
+    ...copies.map((copy) => copyNote(copy, target)),
     ...emptied.map(
       (name) => `volume ${name} is left out, and empty in the proxy's pod: it belongs to one pod or one node`,
     ),

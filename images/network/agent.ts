@@ -61,7 +61,11 @@ function warn(message: string): void {
   tell({ event: 'warning', message });
 }
 
-const mounts = new Mounts(() => tunnel, warn);
+const mounts = new Mounts(
+  () => tunnel,
+  warn,
+  (path, bytes) => tell({ event: 'copying', path, bytes }),
+);
 
 const watch = new ListeningWatch(listeningSockets, (ports) => {
   tell({ event: 'listening', ports: [...ports] });

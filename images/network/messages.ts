@@ -42,10 +42,12 @@ export interface WantedMount {
   follows: boolean;
   /** The uid that the pod only has for the proxy's sake. */
   madeUpUser?: number;
+  /** Of a volume that is copied since somebody wants it: what it may hold. */
+  maxBytes?: number;
 }
 
 /** What became of a mount. */
-export interface BroughtMount extends Pick<FilesAnswer, 'shows' | 'left'> {
+export interface BroughtMount extends Pick<FilesAnswer, 'shows' | 'left' | 'more'> {
   path: string;
   /** Why it could not be brought. */
   failure?: string;
@@ -76,6 +78,8 @@ export type AgentEvent =
   | { event: 'linked'; resumed: boolean }
   /** There is no link any more. `kept`: connections wait for another one. */
   | { event: 'unlinked'; reason: string; kept: boolean }
+  /** So much of a volume has come. */
+  | { event: 'copying'; path: string; bytes: number }
   /** The mounts are there, and changes follow from now on. */
   | { event: 'mounted'; mounts: BroughtMount[] }
   | { event: 'figures'; figures: AgentFigures }

@@ -15,6 +15,7 @@ export const DEFAULTS: DockerRunFlags = {
   port: [],
   localCidr: [],
   unset: [],
+  volumeCopy: [],
   dryRun: false,
   pushProxyImage: false,
   poll: false,

@@ -39,6 +39,13 @@ describe('tp’s own flags', () => {
     }
   });
 
+  it('take volumes with amounts as Kubernetes writes them', () => {
+    const words = ['data', 'data=500Mi', 'data=5Gi', 'data=1e9'].flatMap((each) => ['--volume-copy', each]);
+    assert.deepEqual(parsed(...words).volumeCopy, ['data', 'data=500Mi', 'data=5Gi', 'data=1e9']);
+    for (const wrong of ['', '=5Gi', 'data=', 'data=much', 'data=5GB', 'data=0', 'data=-1Gi', 'data=99999Ei'])
+      assert.throws(() => parsed('--volume-copy', wrong), /NAME or NAME=SIZE, such as data=500Mi/, wrong);
+  });
+
   it('are known to the splitter, each with whether it takes a value', () => {
     const names = flagNames(DOCKER_RUN_FLAGS);
     for (const [name, takesValue] of names) {
