@@ -27,6 +27,7 @@ export interface DockerRunFlags extends ClusterFlags {
   dropLabel: string[];
   port: string[];
   localCidr: string[];
+  localName: string[];
   unset: string[];
   volumeCopy: string[];
   networkImage?: string;
@@ -42,6 +43,9 @@ export interface DockerRunFlags extends ClusterFlags {
 
 /** A connection waits this long (s) for a process that has listened before: slow ones need it to start. */
 const WAIT_READY_S = 15;
+
+/** A DNS name as text is no longer (RFC 1035). */
+const MAX_NAME = 253;
 
 /** Longer than this (s) nobody waits. */
 export const MAX_SECONDS = 3_600;
@@ -59,6 +63,15 @@ const list = (flags: string, description: string) =>
 function variable(value: string, before: string[]): string[] {
   if (value !== '' && !value.includes('=')) return [...before, value];
   throw new InvalidArgumentError('It is the name of a variable, without a value.');
+}
+
+/** A host's name (RFC 1123), with the underscores that some have; a name of numbers alone is an address. */
+function hostName(value: string, before: string[]): string[] {
+  const name = value.toLowerCase().replace(/\.$/, '');
+  const labels = name.split('.');
+  const fine = labels.every((label) => /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/.test(label));
+  if (fine && name.length <= MAX_NAME && !/^\d+$/.test(labels.at(-1) ?? '')) return [...before, name];
+  throw new InvalidArgumentError('It is the whole name of a host, such as git.example.com.');
 }
 
 function volume(value: string, before: string[]): string[] {
@@ -99,6 +112,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
   list('--drop-label <key>', "leave this label off the proxy's pod (repeatable)"),
   list('--port <process:pod>', "the process's port that answers for the pod's port (repeatable)"),
   list('--local-cidr <range>', 'reach this range from the laptop instead of the cluster (repeatable)'),
+  list(
+    '--local-name <name>',
+    "ask the laptop's resolver for this name, and reach it from the laptop (repeatable)",
+  ).argParser(hostName),
   list(
     '--unset <name>',
     "leave this variable of the pod's out; `-e` gives one another value (repeatable)",

@@ -17,6 +17,7 @@ import { dialProcess } from './inbound.ts';
 import { FAMILIES, familyOf } from './ip.ts';
 import { KernelPath } from './kernel-path.ts';
 import { ListeningWatch } from './listening.ts';
+import { answers } from './local-names.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
 import { Mounts } from './mounts.ts';
@@ -108,9 +109,12 @@ function peerOfUdp(port: number): ReturnType<typeof connectedUdpPeer> {
 }
 
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
-  dns?.setNames(names, searchOf(configuration?.resolvConf ?? ''));
-  const wanted = [...addresses, ...dockerHostAddresses().filter((address) => !gateways.includes(address))];
-  for (const address of await localRoutes.set(wanted)) {
+  const laptop = dockerHostAddresses();
+  const wanted = [...addresses, ...laptop.filter((address) => !gateways.includes(address))];
+  const unreachable = await localRoutes.set(wanted);
+  // After the routes: what is found by its name is reached beside the cluster at once.
+  dns?.setNames(answers(names, laptop, unreachable), searchOf(configuration?.resolvConf ?? ''));
+  for (const address of unreachable) {
     warn(`${address} cannot be reached from the container's Docker networks`);
   }
 }

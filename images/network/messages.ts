@@ -3,11 +3,11 @@ import type { TunnelFigures } from '../../src/tunnel/tunnel.ts';
 
 /** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
 
-/** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`. */
+/** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`, `--local-name`. */
 export interface LocalNetwork {
   /** Addresses or ranges. */
   addresses: string[];
-  /** Names of Docker siblings, in lower case, with their addresses. */
+  /** Names of Docker siblings and of `--local-name`, in lower case, with their addresses; with none it is no such name. */
   names: Record<string, string[]>;
 }
 

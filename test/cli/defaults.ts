@@ -14,6 +14,7 @@ export const DEFAULTS: DockerRunFlags = {
   dropLabel: [],
   port: [],
   localCidr: [],
+  localName: [],
   unset: [],
   volumeCopy: [],
   dryRun: false,

@@ -39,6 +39,25 @@ describe('tp’s own flags', () => {
     }
   });
 
+  it('take whole names of hosts', () => {
+    const words = ['Git.Example.com.', 'laptop', 'a_b.local'].flatMap((each) => ['--local-name', each]);
+    assert.deepEqual(parsed(...words).localName, ['git.example.com', 'laptop', 'a_b.local']);
+    for (const wrong of [
+      '',
+      '.',
+      '*.example.com',
+      'a..b',
+      '-a',
+      'a-',
+      '10.1.2.3',
+      'fd00::1',
+      'a b',
+      'x'.repeat(64),
+      `${'a.'.repeat(127)}a`,
+    ])
+      assert.throws(() => parsed('--local-name', wrong), /the whole name of a host, such as/, wrong);
+  });
+
   it('take volumes with amounts as Kubernetes writes them', () => {
     const words = ['data', 'data=500Mi', 'data=5Gi', 'data=1e9'].flatMap((each) => ['--volume-copy', each]);
     assert.deepEqual(parsed(...words).volumeCopy, ['data', 'data=500Mi', 'data=5Gi', 'data=1e9']);
