@@ -108,8 +108,8 @@ describe('--volume-copy', () => {
     mkdirSync(join(directory, 'claimed/deep'), { recursive: true });
     mkdirSync(join(directory, 'node'));
     writeFileSync(join(directory, 'claimed/deep/file'), 'of the claim');
-    chmodSync(join(directory, 'claimed/deep/file'), 0o4754);
     chownSync(join(directory, 'claimed/deep/file'), 1234, 5678);
+    chmodSync(join(directory, 'claimed/deep/file'), 0o4754); // after the owner, which takes that bit away
     chmodSync(join(directory, 'claimed/deep'), 0o2755);
     symlinkSync('deep/file', join(directory, 'claimed/link'));
     writeFileSync(join(directory, 'claimed/secret'), 'for others', { mode: 0o600 });
