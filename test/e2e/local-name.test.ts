@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { jsonFrom } from './harness/container.ts';
+import { docker, jsonFrom } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { lanHost } from './harness/lan.ts';
 import { Relay } from './harness/relay.ts';
 import { snapshot } from './harness/snapshot.ts';
@@ -73,6 +74,9 @@ describe('what is kept on the laptop', () => {
       through.kubeconfig,
       'examplecom/servicename',
     ]);
+    // Without inbound traffic nothing else says that the container runs.
+    const running = () => docker('inspect', '-f', '{{.State.Running}}', NAME).catch(String);
+    await eventually(running, (text) => text.trim() === 'true');
   });
   after(async () => {
     await session?.end();
