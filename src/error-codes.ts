@@ -120,6 +120,10 @@ const GROUPS = {
       means: 'what is mounted in the pod cannot be brought into the container',
       fix: 'what the line says; `-v SOMETHING:PATH` mounts your own in its place',
     },
+    TP_VOLUME_COPY: {
+      means: '`--volume-copy` names no volume that the container mounts and that would stay behind',
+      fix: 'one of those listed',
+    },
     TP_BUILD: {
       means: 'the image of `--build` cannot be built, for the reason above the line',
       fix: '`docker build --tag IMAGE DIR`',

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import ipaddr from 'ipaddr.js';
+import { parseVolumeCopy } from './cluster/volume-copies.ts';
 import { RESUME_LIMIT_MS } from './tunnel/limits.ts';
 
 /** Which cluster and namespace, as kubectl is told. */
@@ -30,7 +31,9 @@ export interface DockerRunFlags extends ClusterFlags {
   toPod: string[];
   fromPod: string[];
   localCidr: string[];
+  localName: string[];
   unset: string[];
+  volumeCopy: string[];
   networkImage?: string;
   proxyImage?: string;
   pushProxyImage: boolean;
@@ -44,6 +47,9 @@ export interface DockerRunFlags extends ClusterFlags {
 
 /** A connection waits this long (s) for a process that has listened before: slow ones need it to start. */
 const WAIT_READY_S = 15;
+
+/** A DNS name as text is no longer (RFC 1035). */
+const MAX_NAME = 253;
 
 /** Longer than this (s) nobody waits. */
 export const MAX_SECONDS = 3_600;
@@ -73,6 +79,20 @@ function range(value: string, before: string[]): string[] {
   const first = ipaddr[family === 4 ? 'IPv4' : 'IPv6'].networkAddressFromCIDR(value).toString();
   if (first === ipaddr.parse(address).toString()) return [...before, value];
   throw new InvalidArgumentError(`It is within a range: ${first}/${bits}.`);
+}
+
+/** A host's name (RFC 1123), with the underscores that some have; a name of numbers alone is an address. */
+function hostName(value: string, before: string[]): string[] {
+  const name = value.toLowerCase().replace(/\.$/, '');
+  const labels = name.split('.');
+  const fine = labels.every((label) => /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/.test(label));
+  if (fine && name.length <= MAX_NAME && !/^\d+$/.test(labels.at(-1) ?? '')) return [...before, name];
+  throw new InvalidArgumentError('It is the whole name of a host, such as git.example.com.');
+}
+
+function volume(value: string, before: string[]): string[] {
+  if (parseVolumeCopy(value)) return [...before, value];
+  throw new InvalidArgumentError('It is NAME or NAME=SIZE, such as data=500Mi.');
 }
 
 /** Flags of every command that works in a namespace. */
@@ -120,9 +140,17 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     'reach this range from the laptop instead of the cluster (repeatable)',
   ).argParser(range),
   list(
+    '--local-name <name>',
+    "ask the laptop's resolver for this name, and reach it from the laptop (repeatable)",
+  ).argParser(hostName),
+  list(
     '--unset <name>',
     "leave this variable of the pod's out; `-e` gives one another value (repeatable)",
   ).argParser(variable),
+  list(
+    '--volume-copy <volume>',
+    'copy this volume at the start, NAME or NAME=SIZE, at most 1Gi by default (repeatable)',
+  ).argParser(volume),
   new Option('--network-image <image>', 'a prebuilt network image (built on first use)'),
   new Option('--proxy-image <image>', 'an image with Node for the proxy (the official slim one)'),
   new Option(

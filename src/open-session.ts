@@ -95,7 +95,9 @@ export async function openSession(
   cleanup.defer(serveReport(session, 'environment', async () => view.environment));
   await progress.step('link', () => links.begin(signal));
   const { mounts } = proxy;
-  const files = progress.step('files', () => podFiles({ docker, network, draft, plan, mounts, progress }));
+  const files = progress.step('files', (step) =>
+    podFiles({ docker, network, draft, plan, mounts, progress, step }),
+  );
   const mounted = await orAborted(Promise.race([files, reporter.lost]), signal);
   if (plan.fallback) await proxy.checkFallback();
   let giveBack = async () => {};

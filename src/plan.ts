@@ -10,6 +10,7 @@ import type { SessionObjects } from './cluster/objects.ts';
 import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
+import { copyNote, type VolumeCopy, volumeCopies } from './cluster/volume-copies.ts';
 import { isScalable, type Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
@@ -17,7 +18,7 @@ import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
 import { type LoopbackPorts, loopbackPorts, sidecarsOf } from './loopback-ports.ts';
 import type { PodUser } from './pod-mount.ts';
-import { portText } from './port-text.ts';
+import { type PortMapping, podPorts, portMappings } from './port-mappings.ts';
 
 /** What a session will do, decided before anything is changed. Pure but for reading the proxy's bundle. */
 export interface SessionPlan extends LoopbackPorts {
@@ -27,7 +28,7 @@ export interface SessionPlan extends LoopbackPorts {
   workload: string | undefined;
   container: string;
   /** Those of TCP unless said otherwise. */
-  ports: { pod: number; process: number; protocol?: 'UDP' }[];
+  ports: PortMapping[];
   services: ServiceView[];
   /** Whether Services that another session holds are taken all the same. */
   evict: boolean;
@@ -40,6 +41,8 @@ export interface SessionPlan extends LoopbackPorts {
   objects: SessionObjects;
   /** Volumes that the proxy's pod has only as empty ones. */
   emptied: string[];
+  /** Volumes whose content is copied at the start. */
+  copies: VolumeCopy[];
   /** The uid that the proxy's pod only has for the proxy's sake. */
   madeUpUser: number | undefined;
   /** Who the process is in the workload's pods. */
@@ -86,6 +89,7 @@ export function planSession(input: PlanInput): SessionPlan {
     ...fromPod,
     ...loopback.toPod.map(({ port }) => port),
   ]);
+  const copies = volumeCopies(stand, flags.volumeCopy);
   // A Service's name, unlike a Deployment's, has no dots.
   const name = `tp-${stand.workload.name.replaceAll('.', '-').slice(0, 40).replace(/-+$/, '')}-${session}`;
   const fallback = flags.fallback && ports.length > 0;
@@ -117,6 +121,7 @@ export function planSession(input: PlanInput): SessionPlan {
     annotations,
     skipInit: flags.skipInit,
     withoutContainers: flags.withoutContainer,
+    copies,
     // Without inbound traffic no Service may find the pod.
     dropLabels: inbound
       ? flags.dropLabel
@@ -135,9 +140,10 @@ export function planSession(input: PlanInput): SessionPlan {
     resumeLimitMs,
     tunnelPort,
     emptied: emptiedVolumes(stand),
+    copies,
     madeUpUser: madeUpUser(stand),
     user: podUser(stand.workload.template.spec, stand.container),
-    notes: [...evictions, ...(target ? cloneNotes(target, flags) : [])],
+    notes: [...evictions, ...(target ? cloneNotes(target, flags, copies) : [])],
     replaced: replacedBy(input, `${name}-guardian`, annotations),
     objects: {
       deployment,
@@ -204,39 +210,6 @@ function takenServices(services: readonly ServiceView[], named: readonly string[
   return services.filter(({ name, notByDefault }) => named.includes(name) || notByDefault === undefined);
 }
 
-function portMappings(
-  target: Target,
-  services: readonly ServiceView[],
-  wanted: readonly string[],
-): SessionPlan['ports'] {
-  const declared = (target.container.ports ?? []).flatMap(({ containerPort: pod, protocol = 'TCP' }) =>
-    protocol === 'SCTP' ? [] : [{ pod, ...(protocol === 'UDP' && { protocol: 'UDP' as const }) }],
-  );
-  const mapped = new Map<string, SessionPlan['ports'][number]>();
-  const map = (process: number, pod: number, protocol: 'UDP' | undefined) =>
-    mapped.set(portText(pod, protocol), { pod, process, ...(protocol && { protocol }) });
-  for (const { pod, protocol } of [...declared, ...services.flatMap(({ ports }) => ports)])
-    map(pod, pod, protocol);
-  for (const text of wanted) {
-    const found = /^(\d{1,5}):(\d{1,5})(\/udp|\/tcp)?$/.exec(text);
-    const [process, pod] = [Number(found?.[1]), Number(found?.[2])];
-    if (!process || !pod || process > 65_535 || pod > 65_535) {
-      throw new TpError(
-        'TP_BAD_PORT',
-        `--port ${text}: not PROCESS:POD, two ports, with /udp behind them for UDP`,
-        {
-          hint: '--port 3000:8080',
-        },
-      );
-    }
-    map(process, pod, found?.[3] === '/udp' ? 'UDP' : undefined);
-  }
-  return [...mapped.values()];
-}
-
-const podPorts = (ports: SessionPlan['ports'], wanted: 'UDP' | undefined): number[] =>
-  ports.filter(({ protocol }) => protocol === wanted).map(({ pod }) => pod);
-
 function checkNames({ workload, container }: Target, flags: DockerRunFlags): void {
   const spec = workload.template.spec;
   const names = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name }) => name);
@@ -287,13 +260,13 @@ function ownPod(): Target {
   return { workload: { ...workload, claims: [] }, container };
 }
 
-function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
+function cloneNotes(target: Target, flags: DockerRunFlags, copies: readonly VolumeCopy[]): string[] {
   const { initContainers = [] } = target.workload.template.spec ?? {};
   const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
   const run = initContainers.filter(
     (each) => each.restartPolicy !== 'Always' && !flags.skipInit && kept(each),
   );
-  const emptied = emptiedVolumes(target);
+  const emptied = emptiedVolumes(target).filter((name) => !copies.some(({ volume }) => volume === name));
   const idle = flags.replace && target.workload.replicas === 0;
   return [
     ...(idle ? [`${target.workload.name} has no replicas: there is nothing to scale`] : []),
@@ -303,6 +276,7 @@ function cloneNotes(target: Target, flags: DockerRunFlags): string[] {
     ...sidecarsOf(target, flags.withoutContainer).map(
       ({ name }) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
     ),
+    ...copies.map((copy) => copyNote(copy, target)),
     ...emptied.map(
       (name) => `volume ${name} is left out, and empty in the proxy's pod: it belongs to one pod or one node`,
     ),

@@ -8,6 +8,8 @@ export interface PodMount {
   follows: boolean;
   /** Whether its files are kept from the disk in the pod, too. */
   inMemory: boolean;
+  /** Of a volume that is copied since somebody wants it: mounts of the same content share it. */
+  copy?: { of: string; maxBytes: number };
 }
 
 /** Who a container's process is in the pod, as Docker's flags say it. */

@@ -23,6 +23,16 @@ export interface FinishedStep {
 export const STEP_CHANNEL = 'tp.step';
 const finished = channel(STEP_CHANNEL);
 
+/** What a step has done so far is a line of a pipe at most so often (ms). */
+const PASSING_MS = 5_000;
+
+/** What one step of the work says while it goes on. */
+export interface Step {
+  waitingFor(what: string): void;
+  /** How far it is: what changes all the time. */
+  passing(what: string): void;
+}
+
 export class Progress {
   readonly #out: NodeJS.WriteStream;
   readonly #terminal: boolean;
@@ -59,8 +69,9 @@ export class Progress {
   }
 
   /** Runs one step of the work; on a terminal it is shown while it waits, in a pipe once it took long enough to matter. */
-  async step<T>(name: string, work: (step: { waitingFor(what: string): void }) => Promise<T>): Promise<T> {
+  async step<T>(name: string, work: (step: Step) => Promise<T>): Promise<T> {
     const entry = { since: performance.now(), detail: '' };
+    let passed = entry.since;
     this.#open.set(name, entry);
     this.#timer ??= setInterval(() => this.#redraw(), REDRAW_MS).unref();
     const waitingFor = (text: string) => {
@@ -69,8 +80,13 @@ export class Progress {
       entry.detail = what;
       if (!this.#terminal && !this.#silent) this.#out.write(`tp ${name}: ${what}\n`);
     };
+    const passing = (text: string) => {
+      const due = performance.now() - passed >= PASSING_MS;
+      if (due) passed = performance.now();
+      if (due || this.#terminal) waitingFor(text);
+    };
     try {
-      const result = await work({ waitingFor });
+      const result = await work({ waitingFor, passing });
       const end = performance.now();
       const took = end - entry.since;
       this.#close(name);

@@ -11,18 +11,20 @@ import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
-import { isLoopback, parseAddress } from '../address.ts';
+import { isLoopback } from '../address.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
 import type { Dns } from './dns.ts';
+import { figuresOf } from './figures.ts';
 import { dialProcess } from './inbound.ts';
 import type { InboundUdp } from './inbound-udp.ts';
 import { familyOf } from './ip.ts';
 import { KernelPath } from './kernel-path.ts';
-import { type Listening, ListeningWatch, usersPorts, usersUdpPorts } from './listening.ts';
+import { type Listening, ListeningWatch, usersPorts } from './listening.ts';
+import { answers } from './local-names.ts';
 import { AgentLog } from './log.ts';
 import * as messages from './messages.ts';
 import { Mounts } from './mounts.ts';
-import { acceptanceBy, connectedUdpPeer, listeningSockets, openUdpSockets } from './native.ts';
+import { acceptanceBy, connectedUdpPeer, listeningSockets } from './native.ts';
 import { Pause } from './pause.ts';
 import { PodLoopback } from './pod-loopback.ts';
 import { processAddresses, processPort } from './process-ends.ts';
@@ -31,6 +33,7 @@ import { dockerHostAddresses, LocalRoutes, takeOverRoutes, writeHosts, writeReso
 import type { Callers } from './transparent.ts';
 import { RESOLVER_PORT, serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
+import { listeningUdp } from './udp-ports.ts';
 
 // Not process.stdin and process.stdout: those block the event loop on pipes.
 const input = new Socket({ fd: 0, readable: true, writable: false });
@@ -66,36 +69,24 @@ function warn(message: string): void {
   tell({ event: 'warning', message });
 }
 
-const mounts = new Mounts(() => tunnel, warn);
+const mounts = new Mounts(
+  () => tunnel,
+  warn,
+  (path, bytes) => tell({ event: 'copying', path, bytes }),
+);
 
 const podLoopback = new PodLoopback(() => tunnel, warn);
 
 const watch = new ListeningWatch(
-  () => ({ ports: usersPorts(podLoopback.others(listeningSockets())), udp: listeningUdp() }),
+  () => ({
+    ports: usersPorts(podLoopback.others(listeningSockets())),
+    udp: listeningUdp(configuration, warn),
+  }),
   ({ ports, udp }: Listening) => {
     tell({ event: 'listening', ports: [...ports], udp: [...udp] });
     announcePorts();
   },
 );
-
-/** The UDP ports that are listened on. Only looked for where the pod has any. */
-function listeningUdp(): number[] {
-  const wanted = configuration?.ports.filter(({ protocol }) => protocol === 'UDP') ?? [];
-  if (!configuration || wanted.length === 0) return [];
-  try {
-    const pod = configuration.podAddresses.map(parseAddress);
-    return usersUdpPorts(
-      openUdpSockets(),
-      pod,
-      wanted.map(({ process }) => process),
-    );
-  } catch (error) {
-    warn(
-      `nobody knows which UDP ports are listened on, so datagrams do not come here: ${(error as Error).message}`,
-    );
-    return [];
-  }
-}
 
 function announcePorts(): void {
   if (!configuration || !announce || announce.destroyed) return;
@@ -141,13 +132,16 @@ function peerOfUdp(port: number): ReturnType<typeof connectedUdpPeer> {
 }
 
 async function setLocal({ addresses, names }: messages.LocalNetwork): Promise<void> {
-  dns?.setNames(names, searchOf(configuration?.resolvConf ?? ''));
-  const wanted = [...addresses, ...dockerHostAddresses().filter((address) => !gateways.includes(address))];
+  const laptop = dockerHostAddresses();
+  const wanted = [...addresses, ...laptop.filter((address) => !gateways.includes(address))];
   const isCluster = (address: string) => configuration?.clusterAddresses.includes(address) ?? false;
   for (const address of [...gateways, ...wanted].filter(isCluster)) {
     warn(`${address} is an address of a Docker network and of the cluster: it leads to the cluster`);
   }
-  for (const address of await localRoutes.set(wanted.filter((each) => !isCluster(each)))) {
+  const unreachable = await localRoutes.set(wanted.filter((each) => !isCluster(each)));
+  // After the routes: what is found by its name is reached beside the cluster at once.
+  dns?.setNames(answers(names, laptop, unreachable), searchOf(configuration?.resolvConf ?? ''));
+  for (const address of unreachable) {
     warn(`${address} cannot be reached from the container's Docker networks`);
   }
 }
@@ -259,25 +253,8 @@ async function obey(command: messages.AgentCommand): Promise<void> {
     case 'mounts':
       // Not in turn: it takes as long as the link needs for it.
       return void mounts.bring(command.mounts).then((brought) => tell({ event: 'mounted', mounts: brought }));
-    case 'figures': {
-      const {
-        streams = 0,
-        sentBytes = 0,
-        receivedBytes = 0,
-        roundTripMs,
-        resumed = 0,
-      } = tunnel?.figures ?? {};
-      const linked = tunnel?.linked ?? false;
-      const figures = {
-        linked,
-        streams,
-        sentBytes,
-        receivedBytes,
-        resumed,
-        ...(roundTripMs !== undefined && { roundTripMs }),
-      };
-      return tell({ event: 'figures', figures });
-    }
+    case 'figures':
+      return tell({ event: 'figures', figures: figuresOf(tunnel) });
     case 'move':
       moving = true;
   }

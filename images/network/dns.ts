@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { type Answer, decode, encode, type Packet } from 'dns-packet';
 
-/** Answers to DNS queries: Docker siblings from a table, all else from the pod's nameserver, kept for its TTL. */
+/** Answers to DNS queries: Docker siblings and names of the laptop's from a table, all else from the pod's nameserver, kept for its TTL. */
 
 /** Distinct queries kept; the oldest go first. A query and its answer are under 5 KiB. */
 const MAX_CACHED = 2_000;
@@ -52,7 +52,7 @@ export class Dns {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Names of siblings, and the search domains under which they are found too. */
+  /** Names that are answered here, those without addresses as no such name; and the search domains under which they are found too. */
   setNames(names: Readonly<Record<string, readonly string[]>>, search: readonly string[]): void {
     this.#names = new Map(Object.entries(names).map(([name, addresses]) => [name.toLowerCase(), addresses]));
     this.#search = search.map((domain) => domain.toLowerCase().replace(/\.$/, ''));
@@ -146,7 +146,8 @@ export class Dns {
       const type = isIPv6(data) ? 'AAAA' : 'A';
       return type === question.type ? { type, name: question.name, ttl: LOCAL_TTL_SECONDS, data } : [];
     });
-    const flags = ((packet.flags ?? 0) & 0x0100) | 0x0480; // recursion desired as asked; authoritative, available
+    const rcode = addresses.length === 0 ? RCODE_NXDOMAIN : RCODE_NOERROR;
+    const flags = ((packet.flags ?? 0) & 0x0100) | 0x0480 | rcode; // recursion desired as asked; authoritative, available
     return encode({ id: packet.id ?? 0, type: 'response', flags, questions: [question], answers });
   }
 

@@ -4,11 +4,11 @@ import type { PodPort } from '../pod-port.ts';
 
 /** What the CLI and the agent say to each other, as messages on the agent's stdin and stdout. Nothing is secret. */
 
-/** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`. */
+/** What is reached beside the cluster, as single addresses: the Docker gateway, siblings, `--local-cidr`, `--local-name`. */
 export interface LocalNetwork {
   /** Addresses or ranges. */
   addresses: string[];
-  /** Names of Docker siblings, in lower case, with their addresses. */
+  /** Names of Docker siblings and of `--local-name`, in lower case, with their addresses; with none it is no such name. */
   names: Record<string, string[]>;
 }
 
@@ -49,10 +49,12 @@ export interface WantedMount {
   follows: boolean;
   /** The uid that the pod only has for the proxy's sake. */
   madeUpUser?: number;
+  /** Of a volume that is copied since somebody wants it: what it may hold. */
+  maxBytes?: number;
 }
 
 /** What became of a mount. */
-export interface BroughtMount extends Pick<FilesAnswer, 'shows' | 'left'> {
+export interface BroughtMount extends Pick<FilesAnswer, 'shows' | 'left' | 'more'> {
   path: string;
   /** Why it could not be brought. */
   failure?: string;
@@ -83,6 +85,8 @@ export type AgentEvent =
   | { event: 'linked'; resumed: boolean }
   /** There is no link any more. `kept`: connections wait for another one. */
   | { event: 'unlinked'; reason: string; kept: boolean }
+  /** So much of a volume has come. */
+  | { event: 'copying'; path: string; bytes: number }
   /** The mounts are there, and changes follow from now on. */
   | { event: 'mounted'; mounts: BroughtMount[] }
   | { event: 'figures'; figures: AgentFigures }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FilesAnswer } from '../../src/tunnel/files.ts';
+import { type FilesAnswer, MAX_COPY_ENTRIES } from '../../src/tunnel/files.ts';
 import { encodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
@@ -16,16 +16,25 @@ const TRIES = 5;
 /** … with this pause (ms) in between; also between one look at a volume that changes and the next, where it failed. */
 const PAUSE_MS = 500;
 
+/** How often it is told how far a copy is (ms): as often as a person looks. */
+const TELL_MS = 500;
+
 /** Keeps copies of the pod's mounts, for the user's container to mount. */
 export class Mounts {
   readonly #tunnel: () => Tunnel | undefined;
   readonly #warn: (message: string) => void;
+  readonly #onCopying: (path: string, bytes: number) => void;
   /** Streams by their tunnel: those that wait for a change would keep it for ever. */
   readonly #streams = new Map<TunnelStream, Tunnel>();
 
-  constructor(tunnel: () => Tunnel | undefined, warn: (message: string) => void) {
+  constructor(
+    tunnel: () => Tunnel | undefined,
+    warn: (message: string) => void,
+    onCopying: (path: string, bytes: number) => void = () => {},
+  ) {
     this.#tunnel = tunnel;
     this.#warn = warn;
+    this.#onCopying = onCopying;
   }
 
   /** Brings them all, and from then on what changes in those that do. What an earlier agent brought is not brought again. */
@@ -50,11 +59,13 @@ export class Mounts {
     }
     for (let attempt = 1; ; attempt++) {
       try {
-        const { shows, left, version } = await this.#first(mount);
+        const { version, ...brought } = await this.#first(mount);
         if (follows) void this.#follow(mount, version);
-        return { path, shows, left };
+        return { path, ...brought };
       } catch (error) {
-        if (attempt === TRIES) return { path, shows: 'nothing', left: [], failure: (error as Error).message };
+        // A copy may be large, and is over its bound the next time, too.
+        if (attempt === TRIES || mount.maxBytes !== undefined)
+          return { path, shows: 'nothing', left: [], failure: (error as Error).message };
         await sleep(PAUSE_MS);
       }
     }
@@ -91,19 +102,49 @@ export class Mounts {
     }
   }
 
-  async #fetch({ path, madeUpUser }: WantedMount, root: string, after?: string): Promise<FilesAnswer> {
+  async #fetch(mount: WantedMount, root: string, after?: string): Promise<FilesAnswer> {
+    const { path, madeUpUser, maxBytes } = mount;
     const tunnel = this.#tunnel();
     if (!tunnel) throw new Error('there is no tunnel');
-    const stream = tunnel.open(encodeRequest({ kind: 'files', path, ...(after !== undefined && { after }) }));
+    const stream = tunnel.open(
+      encodeRequest(
+        maxBytes === undefined
+          ? { kind: 'files', path, ...(after !== undefined && { after }) }
+          : { kind: 'copy', path, maxBytes },
+      ),
+    );
     this.#streams.set(stream, tunnel);
     stream.on('error', () => {}); // also where it comes between what follows; whoever reads the stream then is told
     try {
       await once(stream, 'accept');
       stream.end();
-      return await unpack(stream, root, madeUpUser);
+      if (maxBytes === undefined) return await unpack(stream, root, { madeUpUser });
+      return await this.#copy(stream, root, mount, maxBytes);
     } finally {
       this.#streams.delete(stream);
       stream.destroy();
+    }
+  }
+
+  async #copy(
+    stream: TunnelStream,
+    root: string,
+    mount: WantedMount,
+    maxBytes: number,
+  ): Promise<FilesAnswer> {
+    let bytes = 0;
+    const timer = setInterval(() => this.#onCopying(mount.path, bytes), TELL_MS);
+    try {
+      return await unpack(stream, root, {
+        madeUpUser: mount.madeUpUser,
+        maxBytes,
+        maxEntries: MAX_COPY_ENTRIES,
+        onBytes: (count) => {
+          bytes += count;
+        },
+      });
+    } finally {
+      clearInterval(timer);
     }
   }
 }

@@ -13,19 +13,42 @@ const COMING = '..tp-coming';
 /** Every mode lets a process read that is neither owner nor of the group. */
 const FOR_ALL = 0o044;
 
+export interface UnpackOptions {
+  /** Whom the pod only has for our sake: its files become root's, and everybody's to read. */
+  madeUpUser?: number | undefined;
+  maxBytes?: number;
+  maxEntries?: number;
+  /** Hears of each piece of the archive that is taken. */
+  onBytes?: (count: number) => void;
+}
+
 /**
  * Makes `root` what the archive of a `files` stream holds, a directory or a single file, with modes, owners and links. What
- * is there and not in the archive goes last. A reader meanwhile sees each name as it was or as it will be. Files of
- * `madeUpUser`, whom the pod only has for our sake, become root's, and everybody's to read. Rejects with the stream's
- * error, and for an archive beyond its bounds.
+ * is there and not in the archive goes last. A reader meanwhile sees each name as it was or as it will be. Rejects
+ * with the stream's error, and for an archive beyond its bounds.
  */
-export async function unpack(source: Readable, root: string, madeUpUser?: number): Promise<FilesAnswer> {
+export async function unpack(
+  source: Readable,
+  root: string,
+  options: UnpackOptions = {},
+): Promise<FilesAnswer> {
+  const { madeUpUser, maxBytes = MAX_MOUNT_BYTES, maxEntries = MAX_MOUNT_ENTRIES, onBytes } = options;
   const archive = extract();
-  const flow = pipeline(source, archive);
+  const flow = pipeline(
+    source,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        onBytes?.(chunk.length);
+        yield chunk;
+      }
+    },
+    archive,
+  );
   flow.catch(() => {}); // the loop below throws it, too
   let answer: FilesAnswer | undefined;
   const kept = new Set<string>();
   let bytes = 0;
+  let entries = 0;
   for await (const entry of archive) {
     if (!answer) {
       answer = JSON.parse(await text(entry)) as FilesAnswer;
@@ -33,8 +56,7 @@ export async function unpack(source: Readable, root: string, madeUpUser?: number
     }
     bytes += entry.header.size ?? 0;
     kept.add(entry.header.name.split('/', 1)[0] ?? '');
-    if (bytes > MAX_MOUNT_BYTES || kept.size > MAX_MOUNT_ENTRIES)
-      throw new Error('an archive beyond its bounds');
+    if (bytes > maxBytes || ++entries > maxEntries) throw new Error('an archive beyond its bounds');
     await place(Readable.from(entry), asInAPod(entry.header, madeUpUser), root);
   }
   await flow;

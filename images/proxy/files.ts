@@ -15,7 +15,7 @@ const LOOK_MS = 250;
 const DATA = '..data';
 
 /** Something of a mount, as it goes into the archive. */
-interface Entry {
+export interface Entry {
   /** Below the mount, `.` for itself. */
   name: string;
   path: string;
@@ -88,7 +88,7 @@ async function entriesOf(root: string, left: string[]): Promise<Entry[]> {
 const rank = (name: string): number => (name === DATA ? 1 : name.startsWith('..') ? 0 : 2);
 const versionsFirst = (a: string, b: string): number => rank(a) - rank(b) || (a < b ? -1 : 1);
 
-async function readable(path: string, stats: Stats): Promise<boolean> {
+export async function readable(path: string, stats: Stats): Promise<boolean> {
   const mode = stats.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK;
   return await access(path, mode).then(
     () => true,
@@ -97,7 +97,7 @@ async function readable(path: string, stats: Stats): Promise<boolean> {
 }
 
 /** Where something is mounted: it is a mount of its own, and not part of the one that it lies in (proc_pid_mountinfo(5)). */
-async function mountPoints(): Promise<Set<string>> {
+export async function mountPoints(): Promise<Set<string>> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
   const unescaped = (text: string) =>
     text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
@@ -106,24 +106,27 @@ async function mountPoints(): Promise<Set<string>> {
 
 async function packAll(archive: Pack, answer: FilesAnswer, entries: readonly Entry[]): Promise<void> {
   archive.entry({ name: 'answer' }, JSON.stringify(answer));
-  for (const { name, path, stats, linkname } of entries) {
-    const { uid, gid, mtime } = stats;
-    const header: Partial<Header> & { name: string } = {
-      name,
-      uid,
-      gid,
-      mtime,
-      mode: stats.mode & 0o7777,
-      type: 'directory',
-    };
-    if (linkname !== undefined) archive.entry({ ...header, type: 'symlink', linkname });
-    else if (stats.isDirectory()) archive.entry(header);
-    else if (stats.size === 0) archive.entry({ ...header, type: 'file' }, '');
-    else {
-      const entry = archive.entry({ ...header, type: 'file', size: stats.size });
-      // One that grows meanwhile is taken as it was.
-      await pipeline(createReadStream(path, { end: stats.size - 1 }), entry);
-    }
-  }
+  for (const entry of entries) await packEntry(archive, entry);
   archive.finalize();
+}
+
+/** Puts one entry into an archive, no faster than that is read. */
+export async function packEntry(archive: Pack, { name, path, stats, linkname }: Entry): Promise<void> {
+  const { uid, gid, mtime } = stats;
+  const header: Partial<Header> & { name: string } = {
+    name,
+    uid,
+    gid,
+    mtime,
+    mode: stats.mode & 0o7777,
+    type: 'directory',
+  };
+  if (linkname !== undefined) archive.entry({ ...header, type: 'symlink', linkname });
+  else if (stats.isDirectory()) archive.entry(header);
+  else if (stats.size === 0) archive.entry({ ...header, type: 'file' }, '');
+  else {
+    const entry = archive.entry({ ...header, type: 'file', size: stats.size });
+    // One that grows meanwhile is taken as it was.
+    await pipeline(createReadStream(path, { end: stats.size - 1 }), entry);
+  }
 }

@@ -12,6 +12,7 @@ import { plainAddress } from '../address.ts';
 import { searchOf } from '../resolv-conf.ts';
 import { POD_ADDRESSES_VARIABLE, readConfig } from './config.ts';
 import { EventFeed, serveCall } from './control.ts';
+import { serveCopy } from './copy.ts';
 import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
 import { Fallback } from './fallback.ts';
@@ -63,6 +64,8 @@ function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel
   else if (role === 'agent' && request.kind === 'udp') relayUdp(stream, request.peer);
   else if (role === 'agent' && request.kind === 'listeners') listeners.follow(tunnel, stream);
   else if (role === 'agent' && request.kind === 'files') void serveFiles(stream, request.path, request.after);
+  else if (role === 'agent' && request.kind === 'copy')
+    void serveCopy(stream, request.path, request.maxBytes);
   else if (role === 'control' && request.kind === 'call') {
     serveCall(stream, { environment, addresses, fallback, onPhase, onServe: listenOn });
   } else if (role === 'control' && request.kind === 'events') events.add(stream);

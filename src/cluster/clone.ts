@@ -21,6 +21,7 @@ import { SESSION } from '../labels.ts';
 import { downwardFiles } from './clone-downward.ts';
 import { cloneEnvironment } from './clone-environment.ts';
 import type { LimitedResource } from './preflight.ts';
+import { besideOriginals, staysBehind, type VolumeCopy } from './volume-copies.ts';
 import type { Target } from './workload.ts';
 
 /** What a proxy uses: measured at 1,000 connections, with room. No CPU limit, for it would throttle the traffic. */
@@ -56,6 +57,8 @@ export interface CloneOptions {
   skipInit: boolean;
   withoutContainers: readonly string[];
   dropLabels: readonly string[];
+  /** Volumes that are mounted for real, to be copied. */
+  copies?: readonly VolumeCopy[];
 }
 
 /** The Deployment that stands in for a pod of the target. Throws TpError for a pod that cannot be stood in for. */
@@ -108,6 +111,7 @@ function clonePod(
     activeDeadlineSeconds: _deadline,
     ...spec
   } = template.spec ?? { containers: [] };
+  const { copies = [] } = options;
   const keep = ({ name }: V1Container) => !options.withoutContainers.includes(name);
   const uid = namedUser(target);
   const containers = spec.containers
@@ -124,7 +128,12 @@ function clonePod(
     ...spec,
     containers,
     initContainers: initContainers(spec, options),
-    volumes: [...cloneVolumes(volumes, target.workload.claims), configVolume(options.configMap)],
+    volumes: [
+      ...cloneVolumes(volumes, target.workload.claims, copies),
+      ...copies.flatMap(({ source }) => source ?? []),
+      configVolume(options.configMap),
+    ],
+    affinity: copies.length > 0 ? besideOriginals(spec.affinity, target) : spec.affinity,
     securityContext: {
       ...spec.securityContext,
       sysctls: lowPort ? [...otherSysctls, LOW_PORTS_SYSCTL] : spec.securityContext?.sysctls,
@@ -171,7 +180,7 @@ function proxyContainer(target: V1Container, uid: number | undefined, options: C
       limits: Object.fromEntries(options.limited.map((resource) => [resource, PROXY_LIMITS[resource]])),
     },
     volumeMounts: [
-      ...(target.volumeMounts ?? []).map((mount) => renamedReferences(mount, target)),
+      ...(target.volumeMounts ?? []).map((mount) => copiedMount(renamedReferences(mount, target), options)),
       { name: CONFIG_VOLUME, mountPath: PROXY_DIRECTORY, readOnly: true },
     ],
     readinessProbe: {
@@ -195,6 +204,14 @@ function renamedReferences(mount: V1VolumeMount, { env = [] }: V1Container): V1V
   return { ...mount, subPathExpr: renamed };
 }
 
+/** A copied volume's mount is the real volume's, and only for reading. */
+function copiedMount(mount: V1VolumeMount, { copies = [] }: CloneOptions): V1VolumeMount {
+  const copy = copies.find(({ volume }) => volume === mount.name);
+  if (!copy) return mount;
+  const { mountPropagation: _propagation, ...rest } = mount; // one that goes both ways is for the privileged
+  return { ...rest, name: copy.as, readOnly: true };
+}
+
 /** As little as the "restricted" profile of PodSecurity asks for, with the target's own user and group. */
 function proxySecurity(own: V1SecurityContext | undefined, uid: number | undefined): V1SecurityContext {
   return {
@@ -215,19 +232,25 @@ const configVolume = (configMap: string): V1Volume => ({
 });
 
 /** Volumes that only one pod or one node can have become empty ones. */
-function cloneVolumes(volumes: readonly V1Volume[], claims: readonly string[]): V1Volume[] {
+function cloneVolumes(
+  volumes: readonly V1Volume[],
+  claims: readonly string[],
+  copies: readonly VolumeCopy[],
+): V1Volume[] {
+  const own = ownVolumes(copies);
   return [
     ...volumes
       .filter(({ name }) => !claims.includes(name)) // a claim goes before a volume of its name
-      .map((volume) => (staysBehind(volume) ? { name: volume.name, emptyDir: {} } : volume)),
+      .map((volume) =>
+        staysBehind(volume) && !own.has(volume.name) ? { name: volume.name, emptyDir: {} } : volume,
+      ),
     ...claims.map((name) => ({ name, emptyDir: {} })),
   ];
 }
 
-const staysBehind = (volume: V1Volume): boolean =>
-  volume.persistentVolumeClaim !== undefined ||
-  volume.hostPath !== undefined ||
-  volume.ephemeral !== undefined;
+/** Those to be copied that the proxy's pod has to itself, under their own name. */
+const ownVolumes = (copies: readonly VolumeCopy[]): ReadonlySet<string> =>
+  new Set(copies.filter(({ source }) => source === undefined).map(({ volume }) => volume));
 
 /** The uid that the pod itself names for the container. */
 const namedUser = ({ workload, container }: Target): number | undefined =>

@@ -63,7 +63,7 @@ export class PodSide {
   /** What the user's container is to have mounted. */
   get mounts(): PodMount[] {
     const { plan } = this.#options;
-    return podMounts(this.#pod.spec, plan.container, [CONFIG_VOLUME, ...plan.emptied]);
+    return podMounts(this.#pod.spec, plan.container, [CONFIG_VOLUME, ...plan.emptied], plan.copies);
   }
 
   get control(): ProxyControl {

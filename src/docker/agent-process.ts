@@ -125,13 +125,24 @@ export class AgentProcess extends EventEmitter<AgentProcessEvents> {
     this.#send({ command: 'local', ...network });
   }
 
-  /** Brings the pod's mounts into the network container, and their changes from then on. Throws TpError. */
-  async bring(mounts: WantedMount[]): Promise<BroughtMount[]> {
-    const mounted = this.#next('mounted');
-    this.#send({ command: 'mounts', mounts });
-    const brought = (await mounted).mounts;
-    this.#mounts = mounts;
-    return brought;
+  /** Brings the pod's mounts into the network container, and their changes from then on; says how far copies are. Throws TpError. */
+  async bring(
+    mounts: WantedMount[],
+    onCopying: (path: string, bytes: number) => void,
+  ): Promise<BroughtMount[]> {
+    const follow = (event: AgentEvent) => {
+      if (event.event === 'copying') onCopying(event.path, event.bytes);
+    };
+    this.on('event', follow);
+    try {
+      const mounted = this.#next('mounted');
+      this.#send({ command: 'mounts', mounts });
+      const brought = (await mounted).mounts;
+      this.#mounts = mounts;
+      return brought;
+    } finally {
+      this.off('event', follow);
+    }
   }
 
   /**

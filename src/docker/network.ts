@@ -10,6 +10,7 @@ import type { PodView } from '../tunnel/control.ts';
 import { AgentProcess } from './agent-process.ts';
 import type { Draft } from './draft.ts';
 import { connectToAgent, linkDirectory, makeLinkDirectory, removeLinkDirectory } from './link-directory.ts';
+import { LocalNames } from './local-names.ts';
 import { bridgeToAgent, connectNetworks, createWithDirectory, publishedPorts } from './network-container.ts';
 import { ensureNetworkImage } from './network-image.ts';
 import type { ProjectNames } from './project-names.ts';
@@ -73,6 +74,7 @@ export class Network {
   /** Published ports, as lines for a person. */
   readonly published: string[];
   readonly #options: NetworkOptions;
+  readonly #localNames: LocalNames;
 
   constructor(
     options: NetworkOptions,
@@ -81,6 +83,7 @@ export class Network {
     published: string[],
   ) {
     this.#options = options;
+    this.#localNames = new LocalNames(options.own.localName);
     this.container = container;
     this.agent = agent;
     this.published = published;
@@ -89,6 +92,7 @@ export class Network {
   /** Gives the namespace the pod's address, routes and DNS, and keeps its siblings local. Throws TpError. */
   async becomePod(view: PodView, plan: SessionPlan): Promise<void> {
     const { docker, draft, cleanup } = this.#options;
+    await this.#localNames.look();
     const local = await this.#local();
     await this.agent.configure({
       ...local,
@@ -106,9 +110,11 @@ export class Network {
     cleanup.defer(() => stop.abort());
     // One look after the other, so that none is overtaken by what an earlier one saw.
     let looking = Promise.resolve();
-    await watchSiblings(docker, stop.signal, () => {
+    const look = () => {
       looking = looking.then(async () => this.agent.setLocal(await this.#local())).catch(() => {}); // the network container is on its way out
-    });
+    };
+    this.#localNames.follow(stop.signal, look);
+    await watchSiblings(docker, stop.signal, look);
   }
 
   /** A new stream to the agent's end of the tunnel. */
@@ -120,6 +126,10 @@ export class Network {
   async #local(): Promise<LocalNetwork> {
     const { docker, own, names: rules } = this.#options;
     const { addresses, names } = await findSiblings(docker, this.container.id, rules?.links);
-    return { addresses: [...addresses, ...own.localCidr], names: rules?.settle(names) ?? names };
+    const { found, addresses: local } = this.#localNames;
+    return {
+      addresses: [...new Set([...addresses, ...own.localCidr, ...local])],
+      names: { ...(rules?.settle(names) ?? names), ...found }, // what somebody names is meant
+    };
   }
 }

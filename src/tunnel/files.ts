@@ -14,4 +14,18 @@ export interface FilesAnswer {
   shows: 'directory' | 'file' | 'nothing';
   /** What is left out, since only others may read it. */
   left: string[];
+  /** How many more are; only of a copied volume, which may hold any number. */
+  more?: number;
+}
+
+/** Files, directories and links of a copied volume: an hour's work, and as many inodes as a laptop can spare. */
+export const MAX_COPY_ENTRIES = 1_000_000;
+
+/** So many names of a copied volume are given that only others may read. */
+export const MAX_COPY_LEFT = 10;
+
+/** An amount of bytes, for a person. */
+export function bytesText(bytes: number): string {
+  const power = Math.min(3, Math.max(0, Math.floor(Math.log2(bytes) / 10)));
+  return `${Number((bytes / 1024 ** power).toFixed(1))} ${['bytes', 'KiB', 'MiB', 'GiB'][power]}`;
 }

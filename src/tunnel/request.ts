@@ -14,6 +14,8 @@ export type StreamRequest =
   | { kind: 'inbound-udp'; port: number; peer: { address: string; port: number } }
   /** Agent to proxy: what is mounted at this path of the pod, as soon as it is not the version `after` any more; see files.ts. */
   | { kind: 'files'; path: string; after?: string }
+  /** Agent to proxy: all that is mounted at this path of the pod, up to so many bytes; see files.ts. */
+  | { kind: 'copy'; path: string; maxBytes: number }
   /** CLI to proxy: one question, one answer, as messages; see control.ts. */
   | { kind: 'call' }
   /** CLI to proxy: messages about what happens in the pod, until either side ends. */
@@ -46,6 +48,10 @@ export function decodeRequest(payload: Buffer): StreamRequest {
   if (kind === 'tcp' && typeof host === 'string' && isPort(port)) return { kind, host, port };
   if (kind === 'files' && typeof path === 'string' && (after === undefined || typeof after === 'string')) {
     return { kind, path, ...(after !== undefined && { after }) };
+  }
+  const { maxBytes } = value;
+  if (kind === 'copy' && typeof path === 'string' && Number.isSafeInteger(maxBytes)) {
+    return { kind, path, maxBytes: maxBytes as number };
   }
   if ((kind === 'inbound' || kind === 'inbound-udp') && isPort(port) && isEnd(peer)) {
     return { kind, port, peer: { address: peer.address, port: peer.port } };

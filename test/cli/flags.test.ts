@@ -57,6 +57,32 @@ describe('tp’s own flags', () => {
     assert.throws(() => parsed('--local-cidr', '10.1.2.3/16'), /within a range: 10\.1\.0\.0\/16/);
   });
 
+  it('take whole names of hosts', () => {
+    const words = ['Git.Example.com.', 'laptop', 'a_b.local'].flatMap((each) => ['--local-name', each]);
+    assert.deepEqual(parsed(...words).localName, ['git.example.com', 'laptop', 'a_b.local']);
+    for (const wrong of [
+      '',
+      '.',
+      '*.example.com',
+      'a..b',
+      '-a',
+      'a-',
+      '10.1.2.3',
+      'fd00::1',
+      'a b',
+      'x'.repeat(64),
+      `${'a.'.repeat(127)}a`,
+    ])
+      assert.throws(() => parsed('--local-name', wrong), /the whole name of a host, such as/, wrong);
+  });
+
+  it('take volumes with amounts as Kubernetes writes them', () => {
+    const words = ['data', 'data=500Mi', 'data=5Gi', 'data=1e9'].flatMap((each) => ['--volume-copy', each]);
+    assert.deepEqual(parsed(...words).volumeCopy, ['data', 'data=500Mi', 'data=5Gi', 'data=1e9']);
+    for (const wrong of ['', '=5Gi', 'data=', 'data=much', 'data=5GB', 'data=0', 'data=-1Gi', 'data=99999Ei'])
+      assert.throws(() => parsed('--volume-copy', wrong), /NAME or NAME=SIZE, such as data=500Mi/, wrong);
+  });
+
   it('are known to the splitter, each with whether it takes a value', () => {
     const names = flagNames(DOCKER_RUN_FLAGS);
     for (const [name, takesValue] of names) {

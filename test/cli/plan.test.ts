@@ -465,3 +465,53 @@ describe('the plan as YAML', () => {
     ]);
   });
 });
+
+describe('--volume-copy', () => {
+  const given = (...volumeCopy: string[]): Given => ({
+    flags: { volumeCopy },
+    target: {
+      kind: 'statefulset',
+      claims: ['data'],
+      container: {
+        volumeMounts: [
+          { name: 'data', mountPath: '/data' },
+          { name: 'config', mountPath: '/config' },
+        ],
+      },
+      spec: {
+        volumes: [
+          { name: 'config', configMap: {} },
+          { name: 'host', hostPath: { path: '/x' } },
+        ],
+      },
+    },
+  });
+
+  it('says before it starts what is copied, from where and how much', () => {
+    const { notes } = plan(given('data=500Mi'));
+    assert.ok(
+      notes.some((note) =>
+        /^volume data is copied once at the start, from replica 0's claim data-servicename-0: at most 500 MiB/.test(
+          note,
+        ),
+      ),
+      notes.join('\n'),
+    );
+    assert.ok(!notes.some((note) => note.includes('volume data is left out')));
+    assert.ok(notes.some((note) => note.includes('volume host is left out')));
+    assert.ok(plan(given('data')).notes.some((note) => note.includes('at most 1 GiB')));
+  });
+
+  for (const [name, why] of [
+    ['nosuch', 'the pod has no such volume'],
+    ['config', 'this volume is brought without it'],
+    ['host', 'container app does not mount it'],
+  ] as const) {
+    it(`is refused: ${why}`, () => {
+      const error = refused(given(name));
+      assert.equal(error.code, 'TP_VOLUME_COPY');
+      assert.equal(error.message, `--volume-copy ${name}: ${why}`);
+      assert.equal(error.hint, '--volume-copy data');
+    });
+  }
+});

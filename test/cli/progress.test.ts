@@ -285,4 +285,17 @@ describe('progress', () => {
       assert.equal(text(), 'tp line\n');
     });
   });
+
+  it('writes how far a step is every few seconds into a pipe, however often it is told', async () => {
+    const { stream, text } = output(false);
+    const progress = new Progress(stream, {});
+    await progress.step('files', async ({ passing }) => {
+      for (let at = 1; at <= 12; at++) {
+        pass(1_000);
+        passing(`${at} MiB`);
+      }
+    });
+    assert.deepEqual(screen(text()).slice(0, 2), ['tp files: 5 MiB', 'tp files: 10 MiB']);
+    assert.equal(screen(text()).length, 3);
+  });
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1PodSpec, V1VolumeMount } from '@kubernetes/client-node';
 import { type CloneOptions, cloneDeployment, emptiedVolumes } from '../../src/cluster/clone.ts';
+import { podMounts } from '../../src/cluster/pod-mounts.ts';
+import { volumeCopies } from '../../src/cluster/volume-copies.ts';
 import { TpError } from '../../src/errors.ts';
 import { sidecar, type TargetOptions, target } from './target.ts';
 
@@ -273,6 +275,59 @@ describe('volumes', () => {
       { name: 'logs', emptyDir: {} },
     ]);
     assert.deepEqual(emptiedVolumes(target(of)), ['data', 'logs']);
+  });
+
+  it('are mounted for real where they are to be copied: by the proxy alone, and only for reading', () => {
+    const data: V1VolumeMount = { name: 'data', mountPath: '/data/' };
+    const of: TargetOptions = {
+      kind: 'statefulset',
+      claims: ['data'],
+      container: {
+        volumeMounts: [data, { name: 'docker', mountPath: '/d', mountPropagation: 'Bidirectional' }],
+      },
+      sidecars: [sidecar('mesh', { volumeMounts: [data] })],
+      spec: { volumes },
+    };
+    const copies = volumeCopies(target(of), ['data', 'docker=5Gi']);
+    const { spec, proxy } = clone(of, { copies });
+    assert.deepEqual(proxy.volumeMounts?.slice(0, 2), [
+      { name: 'tp-copy-0', mountPath: '/data/', readOnly: true },
+      { name: 'tp-copy-1', mountPath: '/d', readOnly: true },
+    ]);
+    assert.deepEqual(spec.containers[1]?.volumeMounts, [data]);
+    const byName = new Map(spec.volumes?.map((volume) => [volume.name, volume]));
+    assert.deepEqual(byName.get('data'), { name: 'data', emptyDir: {} });
+    assert.deepEqual(byName.get('tp-copy-0'), {
+      name: 'tp-copy-0',
+      persistentVolumeClaim: { claimName: 'data-servicename-0', readOnly: true },
+    });
+    assert.ok(byName.get('tp-copy-1')?.hostPath);
+    const [preferred] = spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    assert.deepEqual(preferred?.podAffinityTerm.labelSelector, {
+      matchLabels: { 'statefulset.kubernetes.io/pod-name': 'servicename-0' },
+    });
+    // As the pod has them, whatever the proxy's pod is let do.
+    const mounts = podMounts(spec, 'app', ['tp-proxy', ...emptiedVolumes(target(of))], copies);
+    assert.deepEqual(
+      mounts.map(({ path, volume, readOnly, copy }) => [path, volume, readOnly, copy?.maxBytes]),
+      [
+        ['/data', 'data', false, 1024 ** 3],
+        ['/d', 'docker', false, 5 * 1024 ** 3],
+      ],
+    );
+  });
+
+  it('that are made for each pod anew are the proxy’s pod’s own, where they are to be copied', () => {
+    const of: TargetOptions = {
+      container: { volumeMounts: [{ name: 'own', mountPath: '/own', readOnly: true }] },
+      spec: { volumes },
+    };
+    const copies = volumeCopies(target(of), ['own']);
+    const { spec } = clone(of, { copies });
+    assert.ok(spec.volumes?.find(({ name }) => name === 'own')?.ephemeral);
+    const [mount] = podMounts(spec, 'app', emptiedVolumes(target(of)), copies);
+    assert.equal(mount?.readOnly, true);
+    assert.ok(mount?.copy);
   });
 
   it('are there once, also where a claim goes before a volume of its name', () => {

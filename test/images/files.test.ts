@@ -20,6 +20,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { pack } from 'tar-stream';
 import { unpack } from '../../images/network/unpack.ts';
+import { serveCopy } from '../../images/proxy/copy.ts';
 import { serveFiles } from '../../images/proxy/files.ts';
 import { type FilesAnswer, MAX_MOUNT_BYTES, MAX_MOUNT_ENTRIES } from '../../src/tunnel/files.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
@@ -129,6 +130,63 @@ describe('the files of a mount', () => {
 
   it('cannot be had where nothing is', async () => {
     await assert.rejects(bring(join(pod, 'nowhere')), /ENOENT/);
+  });
+});
+
+describe('a volume that is copied', () => {
+  const copied = async (maxBytes: number, onBytes?: (count: number) => void): Promise<FilesAnswer> => {
+    const stream = new Answering();
+    const [answer] = await Promise.all([
+      unpack(stream, copy, { maxBytes, maxEntries: 1_000_000, ...(onBytes && { onBytes }) }),
+      serveCopy(stream as unknown as TunnelStream, pod, maxBytes),
+    ]);
+    return answer;
+  };
+
+  it('comes with modes and links, however many there are, and says how far it is', async () => {
+    const many = MAX_MOUNT_ENTRIES + 1;
+    for (let at = 0; at < many; at++) symlinkSync('x', join(pod, `${at}`));
+    await mkdir(join(pod, 'deep'), { mode: 0o750 });
+    const long = 'l'.repeat(150);
+    await writeFile(join(pod, 'deep', long), 'text', { mode: 0o640 });
+    let bytes = 0;
+    const answer = await copied(1024, (count) => {
+      bytes += count;
+    });
+    assert.deepEqual(answer, { version: '', shows: 'directory', left: [], more: 0 });
+    assert.equal((await readdir(copy)).length, many + 1);
+    assert.equal((await lstat(join(copy, 'deep'))).mode & 0o7777, 0o750);
+    assert.equal((await lstat(join(copy, 'deep', long))).mode & 0o7777, 0o640);
+    assert.equal(await readFile(join(copy, 'deep', long), 'utf8'), 'text');
+    assert.ok(bytes > many * 512);
+  });
+
+  it('is refused beyond its bound, before anything of it is sent', async () => {
+    await writeFile(join(pod, 'small'), 'x'.repeat(1000));
+    await writeFile(join(pod, 'large'), 'x'.repeat(1000));
+    await assert.rejects(copied(1999), { message: 'it holds more than 2 KiB' });
+    assert.deepEqual(await readdir(directory), ['pod']);
+    assert.equal((await copied(2000)).shows, 'directory');
+  });
+
+  it('is not read faster than it is taken', async () => {
+    for (let at = 0; at < 5_000; at++) symlinkSync('x', join(pod, `${at}`));
+    await writeFile(join(pod, 'large'), Buffer.alloc(4 * 1024 * 1024));
+    const stream = new Answering({ highWaterMark: 1024 });
+    stream.resume = () => stream; // nobody reads
+    const served = serveCopy(stream as unknown as TunnelStream, pod, MAX_MOUNT_BYTES);
+    while (stream.writableNeedDrain === false) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 200)); // time for what ought not to happen
+    assert.ok(stream.readableLength + stream.writableLength < 128 * 1024, `${stream.writableLength}`);
+    stream.destroy();
+    await served;
+  });
+
+  it('is a single file where one is mounted', async () => {
+    await rm(pod, { recursive: true });
+    await writeFile(pod, 'alone');
+    assert.equal((await copied(100)).shows, 'file');
+    assert.equal(await readFile(copy, 'utf8'), 'alone');
   });
 });
 

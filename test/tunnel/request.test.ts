@@ -16,6 +16,7 @@ const anyRequest: fc.Arbitrary<StreamRequest> = fc.oneof(
     { kind: fc.constantFrom('udp' as const, 'listeners' as const, 'call' as const, 'events' as const) },
     plain,
   ),
+  fc.record({ kind: fc.constant('copy' as const), path: fc.string(), maxBytes: fc.maxSafeNat() }, plain),
   fc.record(
     {
       kind: fc.constant('inbound' as const),

@@ -479,6 +479,16 @@ describe('a sibling', () => {
     assert.deepEqual(asked, []);
   });
 
+  it('of the laptop’s that it does not know is no such name, at once, and nobody in the cluster is asked', () => {
+    dns.setNames({ 'git.example.com': [] }, SEARCH);
+    for (const name of ['git.example.com', 'Git.example.com', `git.example.com.${SEARCH[0]}`]) {
+      for (const type of ['A', 'AAAA', 'TXT'] as RecordType[]) {
+        assert.equal((found(name, type) as { rcode?: string } | undefined)?.rcode, 'NXDOMAIN', name);
+      }
+    }
+    assert.deepEqual(asked, []);
+  });
+
   it('is not every name that looks like its own', () => {
     for (const name of [
       'db2',
