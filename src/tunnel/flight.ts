@@ -1,15 +1,6 @@
 import * as limits from './limits.ts';
 import type { Clock } from './link.ts';
 
-/** What is known of a frame when it is sent, to be given back with its acknowledgement. */
-export interface Departure {
-  /** When it left (ms, by the clock). */
-  at: number;
-  /** Bytes that had been acknowledged by then, and since when. */
-  delivered: number;
-  deliveredAt: number;
-}
-
 /** The extreme of the last one to two periods: what is older says nothing of the path as it is now. */
 class RecentExtreme {
   #before: number;
@@ -41,21 +32,21 @@ class RecentExtreme {
 }
 
 /**
- * How much may be on its way: twice what the path holds, measured by its acknowledgements. Its rate is the greatest at
- * which bytes were delivered lately, its round trip the shortest: their product is what fills it, and what is beyond only
- * waits in buffers, and others behind it. Twice, so that a path which has become faster is found out. After BBR (Cardwell
- * and others, ACM Queue 14/5).
+ * How much may be on its way: what the path holds, measured by its acknowledgements. Its rate is the greatest at which bytes
+ * were delivered lately, its round trip the shortest: their product is what fills it, and what is beyond only waits in
+ * buffers, and others behind it. After BBR (Cardwell and others, ACM Queue 14/5).
  */
 export class Flight {
   readonly #clock: Clock;
+  /** What was delivered since, for the next sample of the rate. */
   #delivered = 0;
-  #deliveredAt: number;
+  #since: number;
   #rate!: RecentExtreme;
   #roundTrip!: RecentExtreme;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#deliveredAt = clock.now();
+    this.#since = clock.now();
     this.reset();
   }
 
@@ -66,27 +57,44 @@ export class Flight {
     this.#roundTrip = new RecentExtreme(Math.min, Number.POSITIVE_INFINITY, now);
   }
 
-  /** A frame leaves. `idle`: nothing else is on its way. */
-  depart(idle: boolean): Departure {
-    const at = this.#clock.now();
-    if (idle) this.#deliveredAt = at; // the time before says nothing of the path
-    return { at, delivered: this.#delivered, deliveredAt: this.#deliveredAt };
-  }
-
-  /** Frames of `bytes` were acknowledged at once, of which `last` left last. */
-  arrive(bytes: number, last: Departure): void {
+  /** A frame leaves: gives the time (ms), to be told with its acknowledgement. `idle`: nothing else is on its way. */
+  depart(idle: boolean): number {
     const now = this.#clock.now();
-    this.#delivered += bytes;
-    this.#deliveredAt = now;
-    const elapsed = now - last.deliveredAt;
-    if (elapsed > 0) this.#rate.add((this.#delivered - last.delivered) / elapsed, now);
-    this.#roundTrip.add(now - last.at, now);
+    // The time before says nothing of the path.
+    if (idle) this.#begin(now);
+    return now;
   }
 
-  /** Bytes. */
-  get limit(): number {
+  /** Frames of `bytes` were acknowledged at once, of which the last left at `departed`. */
+  arrive(bytes: number, departed: number): void {
+    const now = this.#clock.now();
+    this.#roundTrip.add(now - departed, now);
+    this.#delivered += bytes;
+    const elapsed = now - this.#since;
+    if (elapsed < limits.RATE_SAMPLE_MS) return;
+    this.#rate.add(this.#delivered / elapsed, now);
+    this.#begin(now);
+  }
+
+  #begin(now: number): void {
+    this.#delivered = 0;
+    this.#since = now;
+  }
+
+  /** What the path holds (bytes), as far as it is known. */
+  get #held(): number {
     const held = this.#rate.value * this.#roundTrip.value;
-    if (!Number.isFinite(held)) return limits.MIN_FLIGHT_BYTES;
-    return Math.min(limits.SESSION_WINDOW_BYTES, Math.max(limits.MIN_FLIGHT_BYTES, 2 * held));
+    return Number.isFinite(held) ? held : 0;
+  }
+
+  /**
+   * Bytes. While small requests `share` the link only what fills it; else twice as much, so that a path which has become
+   * faster is found out.
+   */
+  limit(share: boolean): number {
+    const wanted = share
+      ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held)
+      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held);
+    return Math.min(limits.SESSION_WINDOW_BYTES, wanted);
   }
 }

@@ -24,11 +24,23 @@ export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
 /** As much (bytes) may be on its way however short the path seems: each of the hops between the ends has some in its hands. */
 export const MIN_FLIGHT_BYTES = 512 * 1024;
 
+/** … and as much while small requests share the link, which wait behind it: less than two milliseconds of it. */
+export const SHARED_FLIGHT_BYTES = 64 * 1024;
+
+/** A turn of less than this (bytes) is a small request's or answer's … */
+export const SMALL_TURN_BYTES = 16 * 1024;
+
+/** … after which the link counts as shared with such for this long (ms): longer than a pause between requests. */
+export const SHARED_FOR_MS = 250;
+
+/** The path's rate is taken over at least this long (ms): over less, what piled up for a moment looks like a faster path. */
+export const RATE_SAMPLE_MS = 100;
+
 /** What was measured of the path counts for this long (ms), and as long again. */
 export const PATH_MEMORY_MS = 10_000;
 
-/** The receiver acknowledges after this many bytes, an eighth of what is on its way at least, so that it never stalls … */
-export const ACK_AFTER_BYTES = 64 * 1024;
+/** The receiver acknowledges after this many bytes, half of what is on its way at least, so that it never stalls … */
+export const ACK_AFTER_BYTES = 32 * 1024;
 
 /** … or after this long, so that a quiet session holds nothing. */
 export const ACK_AFTER_MS = 50;

@@ -1,6 +1,6 @@
 import { checkLength, encodeHeader } from './encode.ts';
 import { CloseCode, TunnelError } from './errors.ts';
-import { type Departure, Flight } from './flight.ts';
+import { Flight } from './flight.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
@@ -24,17 +24,21 @@ export class Outbox {
   readonly #urgent = new Map<FrameType, Buffer>();
   readonly #turns = new Set<TunnelStream>();
   /** What the peer has not acknowledged, oldest first: it is sent again on the next link. */
-  #unacknowledged: { sequence: number; bytes: number; frame: Buffer[]; departure: Departure }[] = [];
+  #unacknowledged: { sequence: number; bytes: number; frame: Buffer[]; departed: number }[] = [];
   /** How many of them were sent on this link. */
   #sent = 0;
   #inFlight = 0;
   #sequence: number;
   readonly #flight: Flight;
+  readonly #clock: Clock;
+  /** Until when (ms) the link counts as shared with small requests. */
+  #sharedUntil = 0;
   #full = false;
   #started = false;
   #stopped = false;
 
   constructor(firstSequence = 0, clock: Clock = systemClock) {
+    this.#clock = clock;
     this.#flight = new Flight(clock);
     this.#sequence = firstSequence;
   }
@@ -132,7 +136,7 @@ export class Outbox {
     if (!last) return;
     this.#inFlight -= arrived;
     // What was sent over an earlier link says nothing of this one.
-    if (count <= this.#sent) this.#flight.arrive(arrived, last.departure);
+    if (count <= this.#sent) this.#flight.arrive(arrived, last.departed);
     this.#unacknowledged = this.#unacknowledged.slice(count);
     this.#sent = Math.max(0, this.#sent - count);
     this.#pump();
@@ -168,11 +172,11 @@ export class Outbox {
     if (!this.#started) return undefined;
     const again = this.#unacknowledged[this.#sent];
     if (again) {
-      again.departure = this.#flight.depart(this.#sent === 0);
+      again.departed = this.#flight.depart(this.#sent === 0);
       this.#sent++;
       return again.frame;
     }
-    if (this.#inFlight >= this.#flight.limit) return undefined;
+    if (this.#inFlight >= this.#limit) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
@@ -180,10 +184,17 @@ export class Outbox {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
       const { type, payload, length } = stream.takeTurn(limits.QUANTUM_BYTES);
+      const small = length > 0 && length < limits.SMALL_TURN_BYTES && !stream.hasData;
+      if (small) this.#sharedUntil = this.#clock.now() + limits.SHARED_FOR_MS;
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
+  }
+
+  /** How much may be on its way now (bytes). */
+  get #limit(): number {
+    return this.#flight.limit(this.#clock.now() < this.#sharedUntil);
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {
@@ -191,8 +202,8 @@ export class Outbox {
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
     const frame = [encodeHeader(type, stream, sequence, length), ...payload];
-    const departure = this.#flight.depart(this.#inFlight === 0);
-    this.#unacknowledged.push({ sequence, bytes, frame, departure });
+    const departed = this.#flight.depart(this.#inFlight === 0);
+    this.#unacknowledged.push({ sequence, bytes, frame, departed });
     this.#sent++;
     this.#inFlight += bytes;
     return frame;

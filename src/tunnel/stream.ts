@@ -98,6 +98,11 @@ export class TunnelStream extends Duplex {
     return this.#window;
   }
 
+  /** Whether data waits to be sent, for a turn or for credit. */
+  get hasData(): boolean {
+    return this.#queued > 0;
+  }
+
   get #endDue(): boolean {
     return this.#queued === 0 && this.#ended !== undefined;
   }

@@ -39,7 +39,7 @@ describe('acknowledgements', () => {
       assert.deepEqual(acks(peer), []);
       await peer.stream(FrameType.data, 1, pattern(MAX_PAYLOAD_BYTES));
     }
-    const next = 1 + ACK_AFTER_BYTES / MAX_PAYLOAD_BYTES; // behind the stream's opening
+    const next = 1 + Math.ceil(ACK_AFTER_BYTES / MAX_PAYLOAD_BYTES); // behind the stream's opening
     assert.deepEqual(acks(peer), [next]);
     peer.clock.advance(ACK_AFTER_MS);
     await peer.settle();

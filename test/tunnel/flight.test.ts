@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Flight } from '../../src/tunnel/flight.ts';
-import { MIN_FLIGHT_BYTES, PATH_MEMORY_MS, SESSION_WINDOW_BYTES } from '../../src/tunnel/limits.ts';
+import {
+  MIN_FLIGHT_BYTES,
+  PATH_MEMORY_MS,
+  SESSION_WINDOW_BYTES,
+  SHARED_FLIGHT_BYTES,
+} from '../../src/tunnel/limits.ts';
 import { ScriptedClock } from './clock.ts';
 
 const MIB = 1024 * 1024;
@@ -26,33 +31,53 @@ function fly(
 
 describe('what may be on its way', () => {
   it('is little while nothing is known of the path', () => {
-    assert.equal(new Flight(new ScriptedClock()).limit, MIN_FLIGHT_BYTES);
+    assert.equal(new Flight(new ScriptedClock()).limit(false), MIN_FLIGHT_BYTES);
   });
 
   it('is twice what the path holds', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     fly(flight, clock, 0.05 * MIB, 40, 1_000);
-    assert.ok(Math.abs(flight.limit - 2 * 0.05 * MIB * 40) < 0.2 * MIB, `${flight.limit}`);
+    assert.ok(Math.abs(flight.limit(false) - 2 * 0.05 * MIB * 40) < 0.2 * MIB, `${flight.limit(false)}`);
   });
 
   it('is little on a short path, and bounded on a long one', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     fly(flight, clock, 0.05 * MIB, 2, 1_000);
-    assert.equal(flight.limit, MIN_FLIGHT_BYTES);
+    assert.equal(flight.limit(false), MIN_FLIGHT_BYTES);
     const far = new Flight(clock);
     fly(far, clock, MIB, 300, 2_000);
-    assert.equal(far.limit, SESSION_WINDOW_BYTES);
+    assert.equal(far.limit(false), SESSION_WINDOW_BYTES);
   });
 
   it('forgets a path that has changed, after a while', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     fly(flight, clock, 0.1 * MIB, 80, 2_000);
-    const before = flight.limit;
+    const before = flight.limit(false);
     fly(flight, clock, 0.05 * MIB, 80, 3 * PATH_MEMORY_MS);
-    assert.ok(flight.limit < 0.6 * before, `${flight.limit} of ${before}`);
+    assert.ok(flight.limit(false) < 0.6 * before, `${flight.limit(false)} of ${before}`);
+  });
+
+  it('is what the path holds and no more while small requests share it', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    assert.equal(flight.limit(true), SHARED_FLIGHT_BYTES);
+    fly(flight, clock, 0.05 * MIB, 40, 1_000);
+    assert.ok(Math.abs(flight.limit(true) - 0.05 * MIB * 40) < 0.1 * MIB, `${flight.limit(true)}`);
+  });
+
+  it('is not led astray by what piled up for a moment', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    fly(flight, clock, 0.05 * MIB, 40, 1_000);
+    const before = flight.limit(false);
+    const departed = flight.depart(false);
+    clock.advance(40);
+    for (let at = 0; at < 8; at++) flight.arrive(0.25 * MIB, departed); // the peer was stopped, and read all at once
+    fly(flight, clock, 0.05 * MIB, 40, 60);
+    assert.ok(flight.limit(false) < 1.6 * before, `${flight.limit(false)} after ${before}`);
   });
 
   it('knows nothing of another link', () => {
@@ -60,16 +85,16 @@ describe('what may be on its way', () => {
     const flight = new Flight(clock);
     fly(flight, clock, 0.1 * MIB, 80, 2_000);
     flight.reset();
-    assert.equal(flight.limit, MIN_FLIGHT_BYTES);
+    assert.equal(flight.limit(false), MIN_FLIGHT_BYTES);
   });
 
   it('does not count the time in which nothing was sent', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     fly(flight, clock, 0.05 * MIB, 40, 1_000);
-    const before = flight.limit;
+    const before = flight.limit(false);
     clock.advance(3_000);
     fly(flight, clock, 0.05 * MIB, 40, 1_000);
-    assert.ok(Math.abs(flight.limit - before) < 0.2 * MIB);
+    assert.ok(Math.abs(flight.limit(false) - before) < 0.2 * MIB);
   });
 });

@@ -11,6 +11,8 @@ import {
   PING_INTERVAL_MS,
   QUANTUM_BYTES,
   SESSION_WINDOW_BYTES,
+  SHARED_FLIGHT_BYTES,
+  SHARED_FOR_MS,
   STREAM_WINDOW_BYTES,
 } from '../../src/tunnel/limits.ts';
 import { pattern, read } from './bytes.ts';
@@ -304,6 +306,30 @@ describe('many streams', () => {
     for (const { bytes, ended } of seen) {
       assert.ok(bytes.equals(pattern(5 * STREAM_WINDOW_BYTES)) && ended, `${bytes.length} bytes`);
     }
+  });
+});
+
+describe('a small request beside bulk', () => {
+  it('waits behind little: bulk has as much on its way as the path holds, and all again when it is alone', async () => {
+    const pair = await tunnelPair();
+    const [bulk] = await openStream(pair);
+    const [small] = await openStream(pair);
+    pair.clock.advance(50);
+    await pair.settle();
+    pair.agent.link.hold();
+    small.write('a request');
+    await pair.settle();
+    bulk.write(pattern(4 * STREAM_WINDOW_BYTES));
+    await pair.settle();
+    const beside = pair.agent.link.onTheWay;
+    assert.ok(
+      beside >= SHARED_FLIGHT_BYTES && beside <= SHARED_FLIGHT_BYTES + QUANTUM_BYTES + 1024,
+      `${beside}`,
+    );
+    pair.clock.advance(SHARED_FOR_MS);
+    pair.agent.tunnel.open(Buffer.from('{}')); // something to look again for
+    await pair.settle();
+    assert.equal(dataSent(pair.agent.link, bulk.id), STREAM_WINDOW_BYTES);
   });
 });
 
