@@ -134,7 +134,10 @@ export const DOCKER_RUN_FLAGS: readonly Option[] = [
     '--to-pod <port>',
     'reach this port of a sidecar at 127.0.0.1, though it does not declare it; 8125/udp for UDP (repeatable)',
   ),
-  list('--from-pod <port>', 'have sidecars reach this port of the process at 127.0.0.1 (repeatable)'),
+  list(
+    '--from-pod <port>',
+    'have sidecars reach this port of the process at 127.0.0.1; 8125/udp for UDP (repeatable)',
+  ),
   list(
     '--local-cidr <range>',
     'reach this range from the laptop instead of the cluster (repeatable)',

@@ -2,6 +2,8 @@ import { type PodPort, podPortText } from '../images/pod-port.ts';
 import type { Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
+import type { PortMapping } from './port-mappings.ts';
+import { portText } from './port-text.ts';
 
 /** Which ports of 127.0.0.1 lead to the pod's, and which of the pod's 127.0.0.1 lead to the process. */
 export interface LoopbackPorts {
@@ -23,11 +25,7 @@ export function sidecarsOf({ workload, container }: Target, without: readonly st
  * Containers of a pod meet on its loopback. What the sidecars declare leads there by itself, and what answers for the pod's
  * ports (`served`) does the other way; flags name the rest. Throws TpError for a port that has an owner already.
  */
-export function loopbackPorts(
-  target: Target,
-  flags: Choice,
-  served: readonly { pod: number; process: number }[],
-): LoopbackPorts {
+export function loopbackPorts(target: Target, flags: Choice, served: readonly PortMapping[]): LoopbackPorts {
   const own = new Set(declaredBy(target.container).map(podPortText));
   const sidecars = new Map(
     sidecarsOf(target, flags.withoutContainer).flatMap((each) =>
@@ -36,11 +34,14 @@ export function loopbackPorts(
         .map((port) => [podPortText(port), { port, sidecar: each.name }] as const),
     ),
   );
-  for (const { pod, process } of served) {
-    own.add(`${pod}`).add(`${process}`);
-    const { sidecar } = sidecars.get(`${pod}`) ?? {};
+  const atPod = new Set<string>();
+  for (const { pod, process, protocol } of served) {
+    const text = portText(pod, protocol);
+    own.add(text).add(portText(process, protocol));
+    atPod.add(text);
+    const { sidecar } = sidecars.get(text) ?? {};
     if (sidecar === undefined) continue;
-    throw clash(`--port ${process}:${pod}`, `in the pod ${pod} is the port of ${sidecar}`, sidecar);
+    throw clash(`--port ${process}:${text}`, `in the pod ${text} is the port of ${sidecar}`, sidecar);
   }
   const toPod = new Map(
     [...sidecars].filter(([text]) => !own.has(text)).map(([text, { port }]) => [text, port]),
@@ -50,13 +51,12 @@ export function loopbackPorts(
     toPod.set(text, port);
   }
   const fromPod = portsOf('--from-pod', flags.fromPod);
-  for (const [text, { port, protocol }] of fromPod) {
-    if (protocol === 'udp') throw clash(`--from-pod ${text}`, 'only TCP leads from the pod to the process');
+  for (const text of fromPod.keys()) {
     const { sidecar } = sidecars.get(text) ?? {};
     if (sidecar !== undefined)
       throw clash(`--from-pod ${text}`, `in the pod it is the port of ${sidecar}`, sidecar);
     if (toPod.has(text)) throw clash(`--from-pod ${text}`, '--to-pod says the opposite');
-    if (served.some(({ pod }) => pod === port))
+    if (atPod.has(text))
       throw clash(`--from-pod ${text}`, 'the process answers there already, at 127.0.0.1 too');
   }
   return { toPod: [...toPod.values()], fromPod: [...fromPod.values()] };

@@ -1,7 +1,9 @@
-import { DatagramDecoder, encodeDatagram } from '../../src/tunnel/datagram.ts';
+import { createSocket } from 'node:dgram';
+import { type Datagram, DatagramDecoder, encodeDatagram } from '../../src/tunnel/datagram.ts';
 import { ResetCode } from '../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
-import { parseAddress } from '../address.ts';
+import { isLoopback, parseAddress } from '../address.ts';
+import { V4, V6 } from './ip.ts';
 import { buildUdp, type UdpPacket } from './packet.ts';
 
 /** Callers at once, as the proxy has them too; the one that was quiet for longest makes room. */
@@ -32,7 +34,8 @@ export class InboundUdp {
   serve(stream: TunnelStream, { port, peer }: Call): void {
     const source = addressOf(peer.address);
     const destination = this.#pod.find(({ length }) => length === source?.length);
-    if (!source || !destination)
+    const atLoopback = isLoopback(peer.address);
+    if (!source || (!destination && !atLoopback))
       return stream.reset(ResetCode.badRequest, "not an address of this pod's kind");
     const key = keyOf(port, source, peer.port);
     this.#callers.get(key)?.destroy(); // another pod of the proxy took its place
@@ -45,21 +48,15 @@ export class InboundUdp {
       if (this.#callers.get(key) === stream) this.#callers.delete(key);
     });
     stream.on('end', () => stream.end());
+    const ends = { source, sourcePort: peer.port, destination: destination ?? source, destinationPort: port };
+    const deliver = atLoopback
+      ? loopbackSocket(stream, ends, () => this.#touch(key, stream))
+      : (payload: Buffer) => this.#write(buildUdp({ ...ends, payload }));
     const decoder = new DatagramDecoder();
     stream.on('data', (chunk: Buffer) => {
       this.#touch(key, stream);
       try {
-        for (const { payload } of decoder.push(chunk)) {
-          this.#write(
-            buildUdp({
-              source,
-              sourcePort: peer.port,
-              destination,
-              destinationPort: port,
-              payload,
-            }),
-          );
-        }
+        for (const { payload } of decoder.push(chunk)) deliver(payload);
       } catch (error) {
         stream.reset(ResetCode.badRequest, (error as Error).message);
       }
@@ -72,10 +69,7 @@ export class InboundUdp {
     const stream = this.#callers.get(key);
     if (!stream || stream.destroyed) return false;
     this.#touch(key, stream);
-    // Like any full queue of a network: what does not fit is lost.
-    if (!stream.writableNeedDrain && stream.writable) {
-      stream.write(encodeDatagram({ address: destination, port: destinationPort, payload }));
-    }
+    answer(stream, { address: destination, port: destinationPort, payload });
     return true;
   }
 
@@ -90,6 +84,33 @@ export class InboundUdp {
     quietest[1].destroy();
     this.#callers.delete(quietest[0]);
   }
+}
+
+/** Like any full queue of a network: what does not fit is lost. */
+function answer(stream: TunnelStream, datagram: Datagram): void {
+  if (!stream.writableNeedDrain && stream.writable) stream.write(encodeDatagram(datagram));
+}
+
+/**
+ * A caller at the pod's loopback, which is a sidecar, reaches the process at its loopback. From there a packet that enters by
+ * a device would be dropped, so it has a socket.
+ */
+function loopbackSocket(
+  stream: TunnelStream,
+  { source, sourcePort, destinationPort }: Omit<UdpPacket, 'payload'>,
+  onAnswer: () => void,
+): (payload: Buffer) => void {
+  const [type, host] =
+    source.length === 4 ? (['udp4', V4.loopback] as const) : (['udp6', V6.loopback] as const);
+  const socket = createSocket(type);
+  socket.on('error', () => {}); // what cannot be sent is lost
+  socket.on('message', (payload, { port }) => {
+    if (port !== destinationPort) return; // somebody else's
+    onAnswer();
+    answer(stream, { address: source, port: sourcePort, payload });
+  });
+  stream.on('close', () => socket.close());
+  return (payload) => socket.send(payload, destinationPort, host);
 }
 
 const keyOf = (port: number, address: Buffer, peer: number): string =>

@@ -10,7 +10,7 @@ export function processPort(
   protocol?: 'UDP',
 ): number | undefined {
   const mapping = ports.find((each) => each.pod === pod && each.protocol === protocol);
-  const named = !protocol && fromPod.some((each) => each.port === pod && each.protocol === 'tcp');
+  const named = fromPod.some((each) => each.port === pod && each.protocol === (protocol ? 'udp' : 'tcp'));
   return mapping?.process ?? (named ? pod : undefined);
 }
 

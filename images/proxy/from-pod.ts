@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import { inboundServer } from './inbound.ts';
+import { InboundUdp } from './inbound-udp.ts';
 import type { Listeners } from './listeners.ts';
 
 /**
@@ -18,4 +19,14 @@ export const fromPodServer = (port: number, listeners: Listeners): Server =>
     fallback: undefined,
     onAnswered() {},
     onUnanswered() {}, // the caller is told, by a reset; a sidecar may try for ever
+  });
+
+/** The same for datagrams: which are lost while nobody answers. */
+export const fromPodDatagrams = (listeners: Listeners): InboundUdp =>
+  new InboundUdp({
+    listeners: { readyUdp: () => listeners.answering },
+    fallback: undefined,
+    onCaller() {},
+    onAnswered() {},
+    onUnanswered() {},
   });

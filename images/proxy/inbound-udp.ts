@@ -25,7 +25,7 @@ const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 const FOUND_FOR_MS = 5_000;
 
 export interface InboundUdpOptions {
-  listeners: Listeners;
+  listeners: Pick<Listeners, 'readyUdp'>;
   fallback: Fallback | undefined;
   /** Somebody sent a datagram who was not known. */
   onCaller(): void;

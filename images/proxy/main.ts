@@ -17,7 +17,7 @@ import { Departure } from './departure.ts';
 import { podEnvironment } from './environment.ts';
 import { Fallback } from './fallback.ts';
 import { serveFiles } from './files.ts';
-import { fromPodServer } from './from-pod.ts';
+import { fromPodDatagrams, fromPodServer } from './from-pod.ts';
 import { inboundServer } from './inbound.ts';
 import { InboundUdp } from './inbound-udp.ts';
 import { LINK_LOG, logLine } from './link-log.ts';
@@ -175,10 +175,13 @@ process.on('SIGTERM', () => {
   listeners.on('change', leave);
 });
 
+const sidecarsDatagrams = fromPodDatagrams(listeners);
 await Promise.all([
   listenOn(config.ports, config.udp),
-  ...config.fromPod.map(({ port }) =>
-    once(fromPodServer(port, listeners).listen(port, '127.0.0.1'), 'listening'),
+  ...config.fromPod.map(({ port, protocol }) =>
+    protocol === 'udp'
+      ? sidecarsDatagrams.listen(port, '127.0.0.1')
+      : once(fromPodServer(port, listeners).listen(port, '127.0.0.1'), 'listening'),
   ),
   once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening'),
 ]);

@@ -100,10 +100,11 @@ describe('the ports of the pod that lead to the process', () => {
     assert.deepEqual(texts({ fromPod: ['8080'] }, POD, []).fromPod, ['8080']);
   });
 
-  it('are of TCP', () => {
-    assert.equal(
-      refused({ fromPod: ['8125/udp'] }).message,
-      '--from-pod 8125/udp: only TCP leads from the pod to the process',
+  it('are of TCP or UDP, which do not get in each other’s way', () => {
+    assert.deepEqual(texts({ fromPod: ['9125/udp', '8080/udp'] }).fromPod, ['9125/udp', '8080/udp']);
+    assert.match(
+      refused({ fromPod: ['9125/udp'], toPod: ['9125/udp'] }).message,
+      /^--from-pod 9125\/udp: .*--to-pod says the opposite/,
     );
   });
 

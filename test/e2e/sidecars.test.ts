@@ -26,6 +26,7 @@ const BY_NAME = 7008;
 /** The process's, which the app's container does not declare. */
 const CALLED_BACK = 9000;
 const NOBODY = 9001;
+const CALLED_BACK_UDP = 9002;
 
 /** Says its name, and what it heard, when the caller has said all; of datagrams with the port that each came from. */
 const listening = (name: string, tcp: number[], udp: number[] = []) => `
@@ -132,7 +133,14 @@ const processOn = (ports: number[]) => `
   let state = 'nothing';
   try { state = require('node:fs').readFileSync('/var/work/state', 'utf8').trim(); } catch {}
   console.log('state: ' + state + ', which: ' + process.env.WHICH);
-  ${listening('process', ports)}`;
+  ${listening('process', ports, [CALLED_BACK_UDP])}`;
+
+/** Two sockets of the sidecar send to each of the ports; gives what each heard. */
+async function sendFromSidecar({ session }: Tp, ...to: number[]): Promise<string[][]> {
+  const [program, prefix] = kubectlArguments;
+  const exec = ['exec', '-i', await podOf(session), '-c', 'side', '--', 'node', '--input-type=module', '-'];
+  return JSON.parse(await withInput(program, [...prefix, ...exec, ...to.map(String)], SEND)) as string[][];
+}
 
 async function begin(flags: string[] = [], ports = [APP, CALLED_BACK]): Promise<Tp> {
   const session = await Tp.session([...SESSION, ...flags, IMAGE, 'node', '-e', processOn(ports)]);
@@ -162,6 +170,7 @@ describe('the containers beside the app’s', () => {
         ...['--without-container', 'left'],
         ...['--to-pod', `${HIDDEN}`, '--to-pod', `${HIDDEN_UDP}/udp`],
         ...['--from-pod', `${CALLED_BACK}`, '--from-pod', `${NOBODY}`],
+        ...['--from-pod', `${CALLED_BACK_UDP}/udp`],
       ]);
     });
     after(() => session.end());
@@ -210,6 +219,13 @@ describe('the containers beside the app’s', () => {
       assert.doesNotMatch(session.stderr, /nobody would reach it/);
     });
 
+    test('reach it by datagrams, each socket by itself', async () => {
+      const [[one] = [], [two] = []] = await sendFromSidecar(session, CALLED_BACK_UDP);
+      assert.match(one ?? '', /^one at \d+$/);
+      assert.match(two ?? '', /^two at \d+$/);
+      assert.notEqual(one?.replace('one', ''), two?.replace('two', ''));
+    });
+
     test('are said by tp status, and are not taken for the process', async () => {
       const { stdout } = await tp('status', '-o', 'json');
       const [{ loopback, features: _features, ...status }] = JSON.parse(stdout);
@@ -227,6 +243,7 @@ describe('the containers beside the app’s', () => {
         fromPod: [
           { port: CALLED_BACK, protocol: 'tcp' },
           { port: NOBODY, protocol: 'tcp' },
+          { port: CALLED_BACK_UDP, protocol: 'udp' },
         ],
       });
       assert.doesNotMatch(session.stderr, /listening on|add --port/);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { beforeEach, describe, it } from 'node:test';
 import { InboundUdp } from '../../../images/network/inbound-udp.ts';
 import { usersUdpPorts } from '../../../images/network/listening.ts';
@@ -13,6 +15,8 @@ const CALLER = Buffer.from([10, 42, 0, 7]);
 const MAX_CALLERS = 1_024;
 
 let pair: TunnelPair;
+/** The process's port; another one only where it is really listened on. */
+let processPort = 7777;
 let written: Buffer[];
 let inbound: InboundUdp;
 
@@ -21,7 +25,7 @@ beforeEach(async () => {
   inbound = new InboundUdp(POD, (packet) => written.push(packet));
   pair = await tunnelPair({
     onStream: (stream, request) =>
-      inbound.serve(stream, { port: 7777, peer: JSON.parse(request.toString('utf8')) }),
+      inbound.serve(stream, { port: processPort, peer: JSON.parse(request.toString('utf8')) }),
   });
 });
 
@@ -70,6 +74,31 @@ describe('a caller’s datagrams', () => {
     assert.deepEqual(packet?.destination, POD[1]);
     assert.equal(packet?.source.length, 16);
     assert.equal(`${packet?.payload}`, 'six');
+  });
+
+  it('of a sidecar, at the pod’s loopback, come to the process at its own, and so do answers', async () => {
+    const processSocket = createSocket('udp4');
+    processSocket.on('message', (text, from) => processSocket.send(`${text} back`, from.port, from.address));
+    processSocket.bind(0, '127.0.0.1');
+    await once(processSocket, 'listening');
+    processPort = processSocket.address().port;
+    try {
+      const stream = call(4_000, '127.0.0.1');
+      const heard: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => heard.push(chunk));
+      await pair.settle();
+      stream.write(datagram('there and'));
+      await once(stream, 'data');
+      const [answer] = [...new DatagramDecoder().push(Buffer.concat(heard))];
+      assert.equal(`${answer?.payload}`, 'there and back');
+      assert.deepEqual([answer?.address.join('.'), answer?.port], ['127.0.0.1', 4_000]);
+      assert.deepEqual(written, [], 'no packet enters by the device');
+      stream.destroy();
+      await pair.settle();
+    } finally {
+      processPort = 7777;
+      processSocket.close();
+    }
   });
 
   it('end the stream where they are none, do not fit a packet, or come from no address', async () => {

@@ -16,6 +16,10 @@ describe('the process’s port', () => {
   it('is the one that --port says, or that of --from-pod, and no other', () => {
     const found = [8080, 9000, 8125, 3000].map((pod) => processPort(configuration, pod));
     assert.deepEqual(found, [3000, 9000, undefined, undefined]);
+    assert.deepEqual(
+      [8125, 8080].map((pod) => processPort(configuration, pod, 'UDP')),
+      [8125, undefined],
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fromPodServer } from '../../../images/proxy/from-pod.ts';
+import { fromPodDatagrams, fromPodServer } from '../../../images/proxy/from-pod.ts';
 import { Listeners } from '../../../images/proxy/listeners.ts';
 import { ResetCode } from '../../../src/tunnel/errors.ts';
 import { attempt, closeAll, dial, follow, listen, until } from '../sockets.ts';
@@ -82,5 +84,26 @@ describe('a connection of a sidecar', () => {
     await dial(port);
     await until(() => agent.asked.length === 1);
     assert.equal(listeners.any, false);
+  });
+});
+
+describe('a datagram of a sidecar', () => {
+  it('is brought to the process, although its port is none of those that are announced', async () => {
+    agent.onInbound = ({ stream }) => {
+      stream.accept();
+      stream.on('error', () => {}).on('data', (chunk: Buffer) => stream.write(chunk));
+    };
+    const caller = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(caller, 'listening');
+    // Another of the loopback's addresses has the same port free.
+    const inbound = await fromPodDatagrams(listeners).listen(caller.address().port, '127.0.0.2');
+    try {
+      caller.send('anybody there?', inbound.address().port, '127.0.0.2');
+      const [answer] = (await once(caller, 'message')) as [Buffer];
+      assert.equal(`${answer}`, 'anybody there?');
+    } finally {
+      caller.close();
+      inbound.close();
+    }
   });
 });
