@@ -48,6 +48,9 @@ export const ACK_AFTER_MS = 50;
 /** Bytes of one stream per turn: what a socket gives at one read. A small request waits for so much of each busy stream. */
 export const QUANTUM_BYTES = 64 * 1024;
 
+/** The same while small requests share the link. */
+export const SHARED_QUANTUM_BYTES = 16 * 1024;
+
 /** What a reader has taken is granted again when it is this part of the window: a sender that fills it does not stall. */
 export const CREDIT_PART = 1 / 4;
 

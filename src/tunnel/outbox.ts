@@ -176,14 +176,15 @@ export class Outbox {
       this.#sent++;
       return again.frame;
     }
-    if (this.#inFlight >= this.#limit) return undefined;
+    if (this.#inFlight >= this.#flight.limit(this.#shared)) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
-      const { type, payload, length } = stream.takeTurn(limits.QUANTUM_BYTES);
+      const quantum = this.#shared ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
+      const { type, payload, length } = stream.takeTurn(quantum);
       const small = length > 0 && length < limits.SMALL_TURN_BYTES && !stream.hasData;
       if (small) this.#sharedUntil = this.#clock.now() + limits.SHARED_FOR_MS;
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
@@ -192,9 +193,8 @@ export class Outbox {
     return undefined;
   }
 
-  /** How much may be on its way now (bytes). */
-  get #limit(): number {
-    return this.#flight.limit(this.#clock.now() < this.#sharedUntil);
+  get #shared(): boolean {
+    return this.#clock.now() < this.#sharedUntil;
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {

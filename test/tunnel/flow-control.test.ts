@@ -13,6 +13,7 @@ import {
   SESSION_WINDOW_BYTES,
   SHARED_FLIGHT_BYTES,
   SHARED_FOR_MS,
+  SHARED_QUANTUM_BYTES,
   STREAM_WINDOW_BYTES,
 } from '../../src/tunnel/limits.ts';
 import { pattern, read } from './bytes.ts';
@@ -323,7 +324,7 @@ describe('a small request beside bulk', () => {
     await pair.settle();
     const beside = pair.agent.link.onTheWay;
     assert.ok(
-      beside >= SHARED_FLIGHT_BYTES && beside <= SHARED_FLIGHT_BYTES + QUANTUM_BYTES + 1024,
+      beside >= SHARED_FLIGHT_BYTES && beside <= SHARED_FLIGHT_BYTES + SHARED_QUANTUM_BYTES + 1024,
       `${beside}`,
     );
     pair.clock.advance(SHARED_FOR_MS);
