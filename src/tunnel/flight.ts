@@ -81,20 +81,20 @@ export class Flight {
     this.#since = now;
   }
 
-  /** What the path holds (bytes), as far as it is known. */
-  get #held(): number {
-    const held = this.#rate.value * this.#roundTrip.value;
+  /** What the path holds (bytes), as far as it is known, without the first `ms` of its round trip. */
+  #held(ms = 0): number {
+    const held = this.#rate.value * Math.max(0, this.#roundTrip.value - ms);
     return Number.isFinite(held) ? held : 0;
   }
 
   /**
-   * Bytes. While small requests `share` the link only what fills it; else twice as much, so that a path which has become
-   * faster is found out.
+   * Bytes. While small requests `share` the link what the network holds and no more; else twice what the path does, so that
+   * one which has become faster is found out.
    */
   limit(share: boolean): number {
     const wanted = share
-      ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held)
-      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held);
+      ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held(limits.PROCESSING_MS))
+      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held());
     return Math.min(limits.SESSION_WINDOW_BYTES, wanted);
   }
 }

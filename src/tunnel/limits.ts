@@ -24,10 +24,13 @@ export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
 /** As much (bytes) may be on its way however short the path seems: each of the hops between the ends has some in its hands. */
 export const MIN_FLIGHT_BYTES = 512 * 1024;
 
-/** … and as much while small requests share the link, which wait behind it: less than two milliseconds of it. */
-export const SHARED_FLIGHT_BYTES = 64 * 1024;
+/** … and as much while small requests share the link, which wait behind it: a millisecond or two of it. */
+export const SHARED_FLIGHT_BYTES = 48 * 1024;
 
-/** A turn of less than this (bytes) is a small request's or answer's … */
+/** So much (ms) of a round trip is what the processes on the way take: no network holds anything in it. */
+export const PROCESSING_MS = 5;
+
+/** A turn of less than this (bytes) is a small request's or answer's, unless its stream had a larger one lately … */
 export const SMALL_TURN_BYTES = 16 * 1024;
 
 /** … after which the link counts as shared with such for this long (ms): longer than a pause between requests. */
@@ -39,7 +42,7 @@ export const RATE_SAMPLE_MS = 100;
 /** What was measured of the path counts for this long (ms), and as long again. */
 export const PATH_MEMORY_MS = 10_000;
 
-/** The receiver acknowledges after this many bytes, half of what is on its way at least, so that it never stalls … */
+/** The receiver acknowledges after this many bytes, less than what is on its way at least, so that it never stalls … */
 export const ACK_AFTER_BYTES = 32 * 1024;
 
 /** … or after this long, so that a quiet session holds nothing. */

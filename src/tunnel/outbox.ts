@@ -33,6 +33,8 @@ export class Outbox {
   readonly #clock: Clock;
   /** Until when (ms) the link counts as shared with small requests. */
   #sharedUntil = 0;
+  /** When streams had their last large turn (ms). */
+  readonly #bulk = new WeakMap<TunnelStream, number>();
   #full = false;
   #started = false;
   #stopped = false;
@@ -185,12 +187,20 @@ export class Outbox {
       if (!stream.sendable) continue;
       const quantum = this.#shared ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
       const { type, payload, length } = stream.takeTurn(quantum);
-      const small = length > 0 && length < limits.SMALL_TURN_BYTES && !stream.hasData;
-      if (small) this.#sharedUntil = this.#clock.now() + limits.SHARED_FOR_MS;
+      if (length > 0) this.#noteTurn(stream, length);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
+  }
+
+  /** The end of a piece of bulk may be small: it is still bulk's. */
+  #noteTurn(stream: TunnelStream, length: number): void {
+    const now = this.#clock.now();
+    if (length >= limits.SMALL_TURN_BYTES) this.#bulk.set(stream, now);
+    else if (!stream.hasData && now - (this.#bulk.get(stream) ?? -Infinity) > limits.SHARED_FOR_MS) {
+      this.#sharedUntil = now + limits.SHARED_FOR_MS;
+    }
   }
 
   get #shared(): boolean {
