@@ -54,6 +54,11 @@ export class InboundUdp {
     }
   }
 
+  /** Forgets all callers, and what waits for them. */
+  close(): void {
+    for (const caller of [...this.#callers.values()]) caller.close();
+  }
+
   async #listen(port: number, address: string): Promise<Socket> {
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
     socket.on('message', (payload, from) => this.#arrived(socket, port, payload, from));

@@ -96,12 +96,14 @@ describe('a datagram of a sidecar', () => {
     const caller = createSocket('udp4').bind(0, '127.0.0.1');
     await once(caller, 'listening');
     // Another of the loopback's addresses has the same port free.
-    const inbound = await fromPodDatagrams(listeners).listen(caller.address().port, '127.0.0.2');
+    const datagrams = fromPodDatagrams(listeners);
+    const inbound = await datagrams.listen(caller.address().port, '127.0.0.2');
     try {
       caller.send('anybody there?', inbound.address().port, '127.0.0.2');
       const [answer] = (await once(caller, 'message')) as [Buffer];
       assert.equal(`${answer}`, 'anybody there?');
     } finally {
+      datagrams.close();
       caller.close();
       inbound.close();
     }

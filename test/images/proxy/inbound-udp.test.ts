@@ -17,6 +17,7 @@ const ORIGINAL = '127.0.0.2';
 
 const sockets: Socket[] = [];
 const inbounds: Socket[] = [];
+const served: InboundUdp[] = [];
 let listeners: Listeners;
 let unanswered: string[];
 beforeEach(() => {
@@ -24,7 +25,7 @@ beforeEach(() => {
   unanswered = [];
 });
 afterEach(() => {
-  for (const socket of [...sockets.splice(0), ...inbounds.splice(0)]) socket.close();
+  for (const each of [...served.splice(0), ...sockets.splice(0), ...inbounds.splice(0)]) each.close();
 });
 
 async function bound(port = 0, address = '127.0.0.1'): Promise<Socket> {
@@ -44,6 +45,7 @@ async function pod(port: number, fallback: Fallback | undefined): Promise<number
     onAnswered: () => {},
     onUnanswered: (_port, peer) => unanswered.push(peer),
   });
+  served.push(inbound);
   const socket = await inbound.listen(port || (await freePort()), '127.0.0.1');
   inbounds.push(socket);
   return socket.address().port;
