@@ -1,6 +1,6 @@
 import { connect, Socket } from 'node:net';
-import { parseAddress } from '../address.ts';
-import { familyOf, V6 } from './ip.ts';
+import { isLoopback, parseAddress } from '../address.ts';
+import { familyOf } from './ip.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -77,7 +77,7 @@ export class Callers {
 
   #descriptorFor(caller: End, host: string): number | undefined {
     const { address } = caller;
-    const own = this.#podAddresses.includes(address) || address.startsWith('127.') || address === V6.loopback;
+    const own = this.#podAddresses.includes(address) || isLoopback(address);
     if (!this.#kept || own || !this.#podAddresses.includes(host)) return undefined;
     if (familyOf(address) !== familyOf(host)) return undefined;
     try {
