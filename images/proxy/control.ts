@@ -64,6 +64,7 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
 }
 
 async function probe(fallback: Fallback | undefined, ports: number[], udp: number[]): Promise<ProbeResult> {
+  await fallback?.heardOf();
   // A datagram says nothing of who heard it: that there are pods has to do.
   const found = async (port: number) => {
     try {

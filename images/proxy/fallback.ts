@@ -1,4 +1,4 @@
-import { NODATA, NOTFOUND } from 'node:dns';
+import { NODATA, NOTFOUND, TIMEOUT } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { plainAddress } from '../address.ts';
@@ -17,6 +17,12 @@ const ROUND_LIMIT_MS = 2_000;
 
 /** Between two rounds over all pods (ms). */
 const ROUND_PAUSE_MS = 100;
+
+/**
+ * For so long (ms) the DNS may not be heard by a pod that has just come: where its address was another pod's, Linux sends
+ * to that one for 5 s, and asks for it three times in as many seconds, before it looks who has the address now.
+ */
+export const DNS_SILENCE_MS = 10_000;
 
 export interface FallbackOptions {
   /** The name whose addresses are the original pods' and perhaps our own. */
@@ -51,7 +57,20 @@ export class Fallback {
       } catch (error) {
         if (signal.aborted || performance.now() + ROUND_PAUSE_MS > end) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, ROUND_PAUSE_MS));
+      await pause();
+    }
+  }
+
+  /** Resolves when the DNS has said something of the original pods, were it that there are none, or at the limit. */
+  async heardOf(limitMs = DNS_SILENCE_MS): Promise<void> {
+    const end = performance.now() + limitMs;
+    for (;;) {
+      try {
+        return void (await this.#lookUp());
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== TIMEOUT || performance.now() > end) return;
+      }
+      await pause();
     }
   }
 
@@ -108,6 +127,8 @@ export class Fallback {
     return candidates.sort(() => Math.random() - 0.5);
   }
 }
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, ROUND_PAUSE_MS));
 
 /** The first of `addresses` to accept on `port`; they are dialled one after the other, overlapping when one is slow. */
 async function dialAny(addresses: string[], port: number, signal: AbortSignal): Promise<Socket> {

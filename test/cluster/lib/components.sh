@@ -5,7 +5,7 @@ write_settings() {
   cat >"$state/cni/10-tpcluster.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "tpcluster", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
-   "ipam": {"type": "host-local", "dataDir": "$run_dir/ipam", "ranges": [[{"subnet": "10.244.0.0/24"}], [{"subnet": "$pods6_first"}]],
+   "ipam": {"type": "host-local", "dataDir": "$run_dir/ipam", "ranges": [[{"subnet": "$pods_first"}], [{"subnet": "$pods6_first"}]],
             "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 Y
@@ -59,6 +59,7 @@ start_components() {
   wait_until 60 "API server" kube get --raw /readyz
   start_on_node kube-controller-manager "$build/kubenode" kube-controller-manager \
     --kubeconfig="$pki/controllers.kubeconfig" --cluster-cidr=$pods,$pods6 --allocate-node-cidrs=true \
+    --node-cidr-mask-size-ipv4=$pods_bits \
     --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
     --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
     --leader-elect=false --use-service-account-credentials=true

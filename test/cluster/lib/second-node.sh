@@ -58,7 +58,7 @@ write_second_settings() {
 
 # The second's default route leads to the first node's pods. Between pods no address is changed.
 write_second_pod_network() { # range range6
-  sed "s|$run_dir/|$second_run/|; s|10\.244\.0\.0/24|$1|; s|$pods6_first|$2|" "$state/cni/10-tpcluster.conflist" \
+  sed "s|$run_dir/|$second_run/|; s|$pods_first|$1|; s|$pods6_first|$2|" "$state/cni/10-tpcluster.conflist" \
     >"$second_state/cni/10-tpcluster.conflist"
   ip -n $node route replace "$1" via $second_ip
   ip -n $node -6 route replace "$2" via $second_ip6

@@ -9,9 +9,12 @@ pki=$state/pki
 node=tpcluster cloud=tpcloud
 host_ip=10.99.0.1 node_ip=10.99.0.2 node_range=10.99.0.0/30
 pods=10.244.0.0/16 services=10.96.0.0/16 dns_ip=10.96.0.10
+# A node's share is wide enough for all pods of a run of all tests. A pod at an address that was another's is not heard for
+# 8 s by those that remember the other's interface, if it hears of its node before it speaks.
+pods_first=10.244.0.0/20 pods_bits=20
 # The same in IPv6: pods and Services have an address of each family. IPv4 comes first.
 host_ip6=fd00:99::1 node_ip6=fd00:99::2 pods6=fd00:44::/48 pods6_first=fd00:44::/64 services6=fd00:96::/112
-layout="$pods,$pods6 $services,$services6"
+layout="$pods,$pods_first,$pods6 $services,$services6"
 cloud_ip=10.88.0.10 cloud_gateway=10.88.0.1 cloud_range=10.88.0.0/24
 
 # The second node: its name, its network namespace, which also names its cgroup, its places, and who has which address.

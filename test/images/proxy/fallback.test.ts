@@ -55,6 +55,17 @@ describe('the way to the original pods', () => {
     assert.equal(await dialled(fallback(['127.0.0.2']), port), '127.0.0.2');
   });
 
+  it('is waited for while the DNS is silent, and not once it has said that there are none', async () => {
+    const codes = ['ETIMEOUT', 'ETIMEOUT', 'ENOTFOUND', 'ETIMEOUT'];
+    const failing = fallback(async () => {
+      throw Object.assign(new Error('no answer'), { code: codes.shift() });
+    });
+    await failing.heardOf();
+    assert.deepEqual(codes, ['ETIMEOUT']);
+    await failing.heardOf(0);
+    assert.deepEqual(codes, [], 'a limit ends it');
+  });
+
   it('is asked for once by all that wait, and again by those who come later', async () => {
     const { port } = await pods('127.0.0.2');
     let asked = 0;
