@@ -63,7 +63,7 @@ export class HeldSyns {
       known.id = id;
       return;
     }
-    if (this.#acceptedLately(ends)) return this.#options.decide(id, 'accept');
+    if (this.acceptedLately(ends)) return this.#options.decide(id, 'accept');
     const link = this.#options.tunnel();
     // Without a link connections wait: the kernel sends the SYN again.
     if (!link || this.#dials.size >= MAX_DIALS) return this.#options.decide(id, 'drop');
@@ -80,6 +80,12 @@ export class HeldSyns {
     return dial.stream;
   }
 
+  /** Whether a destination is taken to accept, since it did a moment ago. */
+  acceptedLately({ host, port }: Pick<TcpEnds, 'host' | 'port'>): boolean {
+    const at = this.#accepted.get(`${host}:${port}`);
+    return at !== undefined && this.#now() - at < ACCEPTED_LATELY_MS;
+  }
+
   /** Notes how a dial of a destination ended, wherever it was made. */
   learn({ host, port }: Pick<TcpEnds, 'host' | 'port'>, accepted: boolean): void {
     const destination = `${host}:${port}`;
@@ -88,11 +94,6 @@ export class HeldSyns {
     const [first] = this.#accepted.keys();
     if (this.#accepted.size >= MAX_KNOWN && first !== undefined) this.#accepted.delete(first);
     this.#accepted.set(destination, this.#now());
-  }
-
-  #acceptedLately({ host, port }: TcpEnds): boolean {
-    const at = this.#accepted.get(`${host}:${port}`);
-    return at !== undefined && this.#now() - at < ACCEPTED_LATELY_MS;
   }
 
   #dial(id: number, key: string, ends: TcpEnds, link: Tunnel): void {

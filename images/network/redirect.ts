@@ -23,7 +23,8 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
       socket.resetAndDestroy();
       return;
     }
-    passOn(socket, tunnel(), { kind: 'tcp', ...to }, (yes) => held.learn(to, yes));
+    const told = (accepted: boolean) => held.learn(to, accepted);
+    passOn(socket, tunnel(), { kind: 'tcp', ...to }, { told, early: held.acceptedLately(to) });
   });
 }
 
