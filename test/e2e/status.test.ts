@@ -46,7 +46,10 @@ describe('a session that lives', () => {
   });
 
   test('says of itself what it knows', async () => {
-    await callService('http://servicename/');
+    await eventually(
+      () => callService('http://servicename/who'),
+      (text) => /"tp-servicename-/.test(text),
+    );
     const [only, ...others] = await eventually(status, ([first]) => first?.link.roundTripMs !== undefined);
     assert.deepEqual(others, []);
     assert.equal(only?.session, session.session);

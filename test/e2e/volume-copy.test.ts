@@ -17,6 +17,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apply, callService, kubectl } from './harness/cluster.ts';
 import { docker, inContainer, jsonFrom } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { snapshot } from './harness/snapshot.ts';
 import { Tp, tp } from './harness/tp.ts';
 
@@ -129,7 +130,10 @@ describe('--volume-copy', () => {
     await using session = await ready();
     assert.match(session.stderr, /volume data is copied once at the start: at most 1 GiB/);
     assert.match(session.stderr, /\/(data|again)\/secret is for others to read/);
-    assert.equal(await callService(`http://${WORKLOAD}/`), 'laptop');
+    await eventually(
+      () => callService(`http://${WORKLOAD}/`),
+      (text) => text === 'laptop',
+    );
     const places = ['/data/deep', '/data/link', '/of-the-node/file'];
     const listed = await jsonFrom<Record<string, unknown[]>>(NAME, LIST, ...places);
     assert.deepEqual(listed, {
