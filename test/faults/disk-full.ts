@@ -47,7 +47,7 @@ export const DISK_FULL: Fault = {
   async inject({ begins, ...run }) {
     const env = { ...process.env, ...run.env };
     begins();
-    await promisify(execFile)('docker', ['exec', 'tp-faults', 'node', '-e', FILL], { env });
+    await promisify(execFile)('docker', ['exec', '--user', '0', 'tp-faults', 'node', '-e', FILL], { env });
     await sleep(FULL_MS);
     const second = new Tp(['docker-run', '--no-workload', 'node:24-slim', 'true'], { env });
     await second.exited;
