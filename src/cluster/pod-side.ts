@@ -100,15 +100,26 @@ export class PodSide {
     return openPodStream(cluster, name, plan.tunnelPort, signal);
   }
 
-  /** Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again. */
-  async connect(): Promise<void> {
+  /**
+   * Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again, and it is
+   * tried until the pod `runs`, which may be told late. Throws TpError.
+   */
+  async connect(runs: Promise<ProxyPod>): Promise<void> {
     const { signal } = this.#options;
-    for (let attempt = 1; ; attempt++) {
+    let left = Number.POSITIVE_INFINITY;
+    const over = runs.then((pod) => {
+      this.#pod = pod; // it may be another one
+      left = CONNECT_TRIES;
+    });
+    over.catch(() => {
+      left = 0;
+    });
+    for (;;) {
       try {
         return await this.#open(signal, this.#pod);
       } catch (error) {
         signal.throwIfAborted();
-        if (attempt === CONNECT_TRIES) throw error;
+        if (left-- <= 0) return await over.then(() => Promise.reject(error as Error));
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }

@@ -29,12 +29,15 @@ export interface PodProgress {
   waitingFor(what: string): void;
   /** The pod has been made, and has this name; it is not there yet. */
   named?(name: string): void;
+  /** A node starts its containers: its process may listen before the cluster says that it runs, as much as a second. */
+  starting?(pod: ProxyPod): void;
 }
 
 export interface ProxyPod {
   name: string;
   uid: string;
-  ip: string;
+  /** Undefined where it may not run yet. */
+  ip?: string;
   spec: V1PodSpec | undefined;
 }
 
@@ -157,6 +160,10 @@ async function judge(
   if (init) waitingFor(`init container ${init.name}`);
   const own = status?.containerStatuses?.find((each) => each.name === container);
   if (!own?.state?.running || !status?.podIP) {
+    // "PodInitializing" while there are init containers to wait for.
+    if (own?.state?.waiting?.reason === 'ContainerCreating') {
+      progress.starting?.({ name, uid: metadata?.uid ?? '', spec: pod.spec });
+    }
     if (!init) waitingFor(`pod ${name}: ${own?.state?.waiting?.reason ?? status?.phase ?? 'starting'}`);
     return undefined;
   }

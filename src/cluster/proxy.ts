@@ -5,7 +5,7 @@ import type { Progress } from '../progress.ts';
 import type { Cluster } from './client.ts';
 import { createObjects, deleteObjects, giveBackServices } from './objects.ts';
 import { PodSide } from './pod-side.ts';
-import { waitForProxyPod } from './proxy-pod.ts';
+import { type ProxyPod, waitForProxyPod } from './proxy-pod.ts';
 
 export interface ProxyOptions {
   cluster: Cluster;
@@ -42,17 +42,23 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   return await progress.step('proxy pod', async ({ waitingFor }) => {
     await createObjects(cluster, plan.objects);
     const { session, container } = plan;
-    const pod = await waitForProxyPod({
+    const { promise: starting, resolve: onStarting, reject } = Promise.withResolvers<ProxyPod>();
+    const found = new AbortController();
+    const runs = waitForProxyPod({
       cluster,
       labelSelector: `${SESSION}=${session}`,
       container,
       until: 'running',
-      progress: { waitingFor, named: onNamed },
-      signal,
+      progress: { waitingFor, named: onNamed, starting: onStarting },
+      signal: AbortSignal.any([signal, found.signal]),
     });
-    waitingFor(`the proxy in ${pod.name}`);
-    const connected = new PodSide(options, pod);
-    await connected.connect();
+    runs.then((pod) => {
+      waitingFor(`the proxy in ${pod.name}`);
+      onStarting(pod);
+    }, reject);
+    const connected = new PodSide(options, await starting);
+    await connected.connect(runs);
+    found.abort();
     proxy = connected;
     grace = GRACE_SECONDS;
     cleanup.defer(() => connected.leave());

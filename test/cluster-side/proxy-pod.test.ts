@@ -32,9 +32,11 @@ afterEach(() => api.close());
 function wait(what: 'running' | 'ready' = 'running', pendingLimitMs?: number) {
   const told: string[] = [];
   const names: string[] = [];
+  const starting: string[] = [];
   const progress = {
     waitingFor: (line: string) => told.push(line),
     named: (name: string) => names.push(name),
+    starting: ({ name }: { name: string }) => starting.push(name),
   };
   const pod = waitForProxyPod({
     cluster: api.cluster,
@@ -46,7 +48,7 @@ function wait(what: 'running' | 'ready' = 'running', pendingLimitMs?: number) {
     ...(pendingLimitMs === undefined ? {} : { pendingLimitMs }),
   });
   pod.catch(() => {}); // a test that cares awaits it
-  return { pod, told, names };
+  return { pod, told, names, starting };
 }
 
 /** Says to all watches that the pod is like this now. */
@@ -84,6 +86,18 @@ async function failure(pod: Promise<unknown>): Promise<TpError> {
 }
 
 describe('the proxy’s pod', () => {
+  it('is told of as soon as its own container is started, before it is said to run', async () => {
+    const { pod, starting } = wait();
+    await say({ phase: 'Pending', containerStatuses: [waiting('PodInitializing')] });
+    await quiet();
+    assert.deepEqual(starting, [], 'init containers come first');
+    await say({ phase: 'Pending', containerStatuses: [waiting('ContainerCreating')] });
+    await until(() => starting.length > 0);
+    assert.deepEqual(starting, ['tp-1']);
+    await say({ podIP: '10.42.0.7', containerStatuses: [RUNNING] });
+    assert.equal((await pod).ip, '10.42.0.7');
+  });
+
   it('is there when its container runs and it has an address', async () => {
     const { pod, told, names } = wait();
     await say({ phase: 'Pending' });
