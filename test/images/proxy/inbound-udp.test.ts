@@ -10,8 +10,9 @@ import { encodeMessage } from '../../../src/tunnel/message.ts';
 import { quiet, until } from '../sockets.ts';
 import { Agent } from './agent.ts';
 
-/** Callers at once, as documented. */
+/** Callers at once, and what waits of each until an original pod is found (bytes), as documented. */
 const MAX_CALLERS = 1_024;
+const MAX_WAITING_BYTES = 64 * 1024;
 
 const ORIGINAL = '127.0.0.2';
 
@@ -20,7 +21,9 @@ const inbounds: Socket[] = [];
 const served: InboundUdp[] = [];
 let listeners: Listeners;
 let unanswered: string[];
+let callers: number;
 beforeEach(() => {
+  callers = 0;
   listeners = new Listeners(100);
   unanswered = [];
 });
@@ -41,7 +44,7 @@ async function pod(port: number, fallback: Fallback | undefined): Promise<number
   const inbound = new InboundUdp({
     listeners,
     fallback,
-    onCaller: () => {},
+    onCaller: () => callers++,
     onAnswered: () => {},
     onUnanswered: (_port, peer) => unanswered.push(peer),
   });
@@ -104,6 +107,28 @@ describe('a datagram', () => {
     found.resolve([ORIGINAL]);
     await until(() => one.heard.length === 2);
     assert.deepEqual(one.heard, [`original a from ${port}`, `original b from ${port}`]);
+  });
+
+  it('waits for an original pod in no more than a bounded queue; what does not fit is lost', async () => {
+    const original = await bound(0, ORIGINAL);
+    const { port } = original.address();
+    let arrived = 0;
+    original.on('message', (payload) => (arrived += payload.length));
+    const found = Promise.withResolvers<string[]>();
+    await pod(port, new Fallback({ name: 'x', own: [], resolve: () => found.promise }));
+    const [one, two] = [await caller(port), await caller(port)];
+    const size = 8_000;
+    for (let sent = 0; sent < 2 * MAX_WAITING_BYTES; sent += size) {
+      one.send('x'.repeat(size));
+      await new Promise(setImmediate); // so that the socket of the pod takes it
+    }
+    two.send('x');
+    await until(() => callers === 2); // all that was sent before has been taken, too
+    found.resolve([ORIGINAL]);
+    const fit = Math.floor(MAX_WAITING_BYTES / size) * size;
+    await until(() => arrived >= fit + 1);
+    await quiet();
+    assert.equal(arrived, fit + 1);
   });
 
   it('is of so many callers at most; the one that was quiet for longest makes room', async () => {
