@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { DOCKER_FLAGS_KEY, keyOf } from './config-schema.ts';
 import { TpError } from './errors.ts';
 
@@ -19,7 +19,10 @@ export async function readConfigFile(directory: string): Promise<Settings> {
   return text === undefined ? {} : (await import('./config-check.ts')).settingsOf(text);
 }
 
-/** Gives the parsed command line what the file says and the line does not. Returns Docker's flags of the file. */
+/**
+ * Gives the parsed command line what the file says and the line does not. Returns Docker's flags of the file. Throws TpError
+ * for a value that the flag would not take either.
+ */
 export function applySettings(parser: Command, settings: Settings): string[] {
   const given = new Set(
     parser.options
@@ -29,9 +32,23 @@ export function applySettings(parser: Command, settings: Settings): string[] {
   for (const option of parser.options) {
     const value = settings[keyOf(option)];
     if (value === undefined || given.has(keyOf(option))) continue;
-    parser.setOptionValueWithSource(option.attributeName(), value, 'config');
+    parser.setOptionValueWithSource(option.attributeName(), parsed(option, value), 'config');
   }
   return (settings[DOCKER_FLAGS_KEY] as string[] | undefined) ?? [];
+}
+
+/** What the flag makes of a list, value by value. Of the others the schema knows all. */
+function parsed(option: Option, value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  let taken: string[] = [];
+  for (const each of value as string[]) {
+    try {
+      taken = option.parseArg?.(each, taken) ?? [...taken, each];
+    } catch (error) {
+      throw invalid(`${keyOf(option)}: ${each}: ${(error as Error).message}`);
+    }
+  }
+  return taken;
 }
 
 /** A file that cannot be used. */

@@ -41,6 +41,17 @@ describe('tp.yaml', () => {
     );
   });
 
+  it('is held to what the flags take, value by value', async () => {
+    const { own } = await flagsOf('local-cidr: [192.168.10.0/24]\nlocal-name: [Git.example.com.]');
+    assert.deepEqual([own.localCidr, own.localName], [['192.168.10.0/24'], ['git.example.com']]);
+    await assert.rejects(
+      flagsOf('local-cidr: [10.0.0.0/8, 192.168.10.7/24]'),
+      (error) =>
+        error instanceof TpError &&
+        /local-cidr: 192\.168\.10\.7\/24: It is within a range/.test(error.message),
+    );
+  });
+
   it('yields to the command line, list by list', async () => {
     const file = 'namespace: staging\nport: ["3000:80", "3001:81"]\nworkload: deployment/a';
     const { own } = await flagsOf(file, '-n', 'other', '--port', '9:9', '--no-workload');
