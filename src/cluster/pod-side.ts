@@ -13,6 +13,7 @@ import { podMounts } from './pod-mounts.ts';
 import { openPodStream } from './pod-stream.ts';
 import { ProxyControl } from './proxy-control.ts';
 import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
+import { untilConnected } from './until-connected.ts';
 
 export interface PodSideOptions {
   cluster: Cluster;
@@ -20,10 +21,6 @@ export interface PodSideOptions {
   token: Buffer;
   signal: AbortSignal;
 }
-
-/** How long the proxy may take to listen after its container has started, in tries and ms between them. */
-const CONNECT_TRIES = 50;
-const CONNECT_PAUSE_MS = 100;
 
 /** How long (ms) a caller waits for an original pod: as the proxy's own search. */
 const FOUND_LIMIT_MS = 10_000;
@@ -101,28 +98,15 @@ export class PodSide {
   }
 
   /**
-   * Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again, and it is
-   * tried until the pod `runs`, which may be told late. Throws TpError.
+   * Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again. It is tried
+   * already before the pod `runs`, which may be told late. Throws TpError.
    */
   async connect(runs: Promise<ProxyPod>): Promise<void> {
     const { signal } = this.#options;
-    let left = Number.POSITIVE_INFINITY;
-    const over = runs.then((pod) => {
+    const settled = runs.then((pod) => {
       this.#pod = pod; // it may be another one
-      left = CONNECT_TRIES;
     });
-    over.catch(() => {
-      left = 0;
-    });
-    for (;;) {
-      try {
-        return await this.#open(signal, this.#pod);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (left-- <= 0) return await over.then(() => Promise.reject(error as Error));
-        await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
-      }
-    }
+    await untilConnected(() => this.#open(signal, this.#pod), settled, signal);
   }
 
   /**
