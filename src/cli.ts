@@ -11,7 +11,8 @@ import { dockerRunCommand, mainCommand } from './program.ts';
 /** The program: one command line becomes an exit code, and errors what a person can use. */
 
 // What is loaded from here on, most of it, is compiled once only: a quarter of the time to a plan.
-nodeModule.enableCompileCache?.(cacheDirectory()); // a Node that has none is told below that it is too old
+const cache = cacheDirectory();
+if (cache !== undefined) nodeModule.enableCompileCache?.(cache); // a Node that has none is told below that it is too old
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 

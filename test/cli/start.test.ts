@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -27,6 +27,9 @@ describe('a start of tp', () => {
       assert.deepEqual(tp(home, { XDG_CACHE_HOME: elsewhere }, '--version'), { status: 0, stderr: '' });
       assert.deepEqual(readdirSync(elsewhere), ['tp']);
       writeFileSync(join(home, 'file'), '');
+      const nowhere = join(home, 'nowhere');
+      assert.deepEqual(tp(nowhere, {}, '--version'), { status: 0, stderr: '' });
+      assert.equal(existsSync(nowhere), false, 'no home is made for who has none');
       const unusable = { XDG_CACHE_HOME: join(home, 'file') };
       assert.deepEqual(tp(home, unusable, '--version'), { status: 0, stderr: '' });
     } finally {
