@@ -1,3 +1,5 @@
+import { orAborted } from '../together.ts';
+
 /** How long the proxy may take to listen after its container has started, in tries and ms between them. */
 const TRIES = 50;
 const PAUSE_MS = 100;
@@ -25,7 +27,7 @@ export async function untilConnected(
   );
   for (let tries = 1; ; tries++) {
     try {
-      return await connect();
+      return await orAborted(connect(), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (left === 0 || tries === EARLY_TRIES) await runs;
