@@ -24,7 +24,7 @@ const MOMENTS: RegExp[] = [
   /proxy pod: the pod to be made/,
   STARTING,
   /network container: the agent/,
-  /the proxy in/,
+  /the proxy in|✓ proxy pod/, // which of both depends on what the cluster says first
   /ready: context/,
 ];
 

@@ -55,9 +55,9 @@ export const MOMENTS: readonly Moments[] = [
     failed: 'none',
     moments: [
       says(/proxy pod: the pod to be made/),
-      says(/ContainerCreating/),
+      says(/pod \S+: (Pending|ContainerCreating)/),
       says(/network container: the agent/),
-      says(/the proxy in/),
+      says(/the proxy in|✓ proxy pod/),
       says(/listening on 8080/),
     ],
   },
