@@ -39,11 +39,11 @@ export function applySettings(parser: Command, settings: Settings): string[] {
 
 /** What the flag makes of a list, value by value. Of the others the schema knows all. */
 function parsed(option: Option, value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
+  if (!Array.isArray(value) || !option.parseArg) return value;
   let taken: string[] = [];
   for (const each of value as string[]) {
     try {
-      taken = option.parseArg?.(each, taken) ?? [...taken, each];
+      taken = option.parseArg(each, taken);
     } catch (error) {
       throw invalid(`${keyOf(option)}: ${each}: ${(error as Error).message}`);
     }

@@ -64,7 +64,14 @@ async function respond(call: Call, options: ControlOptions): Promise<Answer<unkn
 }
 
 async function probe(fallback: Fallback | undefined, ports: number[], udp: number[]): Promise<ProbeResult> {
-  await fallback?.heardOf();
+  const silence = await fallback?.heardOf();
+  if (silence) {
+    const { message: failure } = silence;
+    return [
+      ...udp.map((port) => ({ port, protocol: 'UDP' as const, failure })),
+      ...ports.map((port) => ({ port, failure })),
+    ];
+  }
   // A datagram says nothing of who heard it: that there are pods has to do.
   const found = async (port: number) => {
     try {

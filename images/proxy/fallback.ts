@@ -20,9 +20,10 @@ const ROUND_PAUSE_MS = 100;
 
 /**
  * For so long (ms) the DNS may not be heard by a pod that has just come: where its address was another pod's, Linux sends
- * to that one for 5 s, and asks for it three times in as many seconds, before it looks who has the address now.
+ * to that one for 5 s, and asks for it three times in as many seconds, before it looks who has the address now. Less than
+ * the CLI waits for the answer to its question.
  */
-export const DNS_SILENCE_MS = 10_000;
+const DNS_SILENCE_MS = 12_000;
 
 export interface FallbackOptions {
   /** The name whose addresses are the original pods' and perhaps our own. */
@@ -61,14 +62,21 @@ export class Fallback {
     }
   }
 
-  /** Resolves when the DNS has said something of the original pods, were it that there are none, or at the limit. */
-  async heardOf(limitMs = DNS_SILENCE_MS): Promise<void> {
+  /**
+   * Waits until the DNS has said something of the original pods, were it that there are none. Gives the failure of the last
+   * try where it is silent until the limit.
+   */
+  async heardOf(limitMs = DNS_SILENCE_MS): Promise<Error | undefined> {
     const end = performance.now() + limitMs;
     for (;;) {
+      const begun = performance.now();
       try {
-        return void (await this.#lookUp());
+        await this.#lookUp();
+        return undefined;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== TIMEOUT || performance.now() > end) return;
+        if ((error as NodeJS.ErrnoException).code !== TIMEOUT) return undefined;
+        const now = performance.now();
+        if (now + (now - begun) > end) return error as Error; // another one would take as long
       }
       await pause();
     }

@@ -64,6 +64,18 @@ describe('a call', () => {
     assert.deepEqual(PHASES, ['leaving']);
   });
 
+  it('is told that the DNS is silent, and nothing is dialled then', async () => {
+    const fallback = new Fallback({ name: 'x', own: [] });
+    fallback.heardOf = async () => new Error('queryA ETIMEOUT x');
+    fallback.dial = () => assert.fail('dialled');
+    assert.deepEqual(await call({ call: 'probe', ports: [80], udp: [53] }, { fallback }), {
+      result: [
+        { port: 53, protocol: 'UDP', failure: 'queryA ETIMEOUT x' },
+        { port: 80, failure: 'queryA ETIMEOUT x' },
+      ],
+    });
+  });
+
   it('is told of each port whether an original pod accepts there', async () => {
     const open = await serve((socket) => socket.resume(), '127.0.0.2');
     const closed = await closedPort();
