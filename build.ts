@@ -11,13 +11,13 @@ import {
   readFileSync,
   rmSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { extract } from 'tar-stream';
+import { LAZY_ENTRIES, lazily, shaken } from './bundle-plugins.ts';
 
 const common: BuildOptions = {
   bundle: true,
@@ -25,30 +25,6 @@ const common: BuildOptions = {
   target: 'node24',
   legalComments: 'none',
   logLevel: 'warning',
-};
-
-const require = createRequire(import.meta.url);
-
-/** Parts of dockerode that hardly any command uses and that are slow to load: SSH, and BuildKit's sessions. */
-const LAZY: Readonly<Record<string, string>> = {
-  './ssh': require.resolve('docker-modem/lib/ssh.js'),
-  './session': require.resolve('dockerode/lib/session.js'),
-};
-
-/** Loads each of those when its one function is first called. */
-const lazily: Plugin = {
-  name: 'lazily',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^\.\/(ssh|session)$/ }, ({ path, importer }) =>
-      /docker(ode|-modem)\/lib\//.test(importer)
-        ? { path: LAZY[path] ?? path, namespace: 'lazy' }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
-      contents: `module.exports = (...args) => require(${JSON.stringify(path)})(...args);`,
-      resolveDir: import.meta.dirname,
-    }));
-  },
 };
 
 /** CommonJS dependencies ask for Node's modules by `require`, and for their own place. */
@@ -117,7 +93,17 @@ await Promise.all([
       js: `#!/usr/bin/env -S node --
 ${COMMONJS}`,
     },
-    plugins: [lazily],
+    plugins: [lazily, shaken],
+    // Half the text to read; names stay, for the stack of an error that is a bug.
+    minifySyntax: true,
+    minifyWhitespace: true,
+  }),
+  build({
+    ...common,
+    entryPoints: { ...LAZY_ENTRIES },
+    outdir: 'dist',
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
     external: ['cpu-features', './crypto/build/Release/sshcrypto.node'],
   }),
   build({

@@ -78,8 +78,15 @@ export async function leaveSession(
   if (remains.held !== undefined) removeHeldFiles(remains.held);
 }
 
-/** Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. */
-export async function clearDeadSessions(docker: Docker, cluster: Cluster, progress: Progress): Promise<void> {
+/**
+ * Undoes what sessions of this machine left whose process is gone. What cannot be undone now is told and left. Returns
+ * whether there was any. Throws TpError.
+ */
+export async function clearDeadSessions(
+  docker: Docker,
+  cluster: Cluster,
+  progress: Progress,
+): Promise<boolean> {
   const { machine } = ownOwner();
   const dead = (await findSessions(docker, cluster)).filter(
     ({ owner }) => owner?.machine === machine && !mayLive(owner),
@@ -93,4 +100,5 @@ export async function clearDeadSessions(docker: Docker, cluster: Cluster, progre
       progress.warn(`session ${remains.session} cannot be undone now: ${(error as Error).message}`);
     }
   }
+  return dead.length > 0;
 }

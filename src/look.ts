@@ -2,6 +2,7 @@ import { NODE_IMAGE } from './assets.ts';
 import type { Cluster } from './cluster/client.ts';
 import { type Holder, holdersOf } from './cluster/holders.ts';
 import { findLocalRegistry } from './cluster/local-registry.ts';
+import { listNamespace } from './cluster/namespace-lists.ts';
 import { listOtherWorkloads } from './cluster/other-workloads.ts';
 import { adviseOn, checkRights, type LimitedResource } from './cluster/preflight.ts';
 import { refuseReplaced } from './cluster/replacement.ts';
@@ -27,10 +28,11 @@ export interface Findings {
   pushed: PushedImage | undefined;
 }
 
-/** Looks at the laptop and the cluster side by side. Throws TpError for what cannot work. */
+/** Looks at the laptop, while the look `atCluster` goes on. Throws TpError for what cannot work. */
 export async function look(
   docker: Docker,
   cluster: Cluster,
+  atCluster: Promise<ClusterFindings>,
   request: SessionRequest,
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -38,7 +40,7 @@ export async function look(
   const [draft, rest, pushed] = await together<[Draft, ClusterFindings, PushedImage | undefined]>(
     signal,
     (either) => request.draft(docker, labels, either),
-    (either) => orAborted(lookAtCluster(cluster, request), either),
+    (either) => orAborted(atCluster, either),
     async () => {
       const { pushProxyImage, proxyImage = NODE_IMAGE } = request.own;
       return pushProxyImage
@@ -49,10 +51,13 @@ export async function look(
   return { draft, ...rest, pushed };
 }
 
-type ClusterFindings = Omit<Findings, 'draft' | 'pushed'>;
+export type ClusterFindings = Omit<Findings, 'draft' | 'pushed'>;
 
-async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise<ClusterFindings> {
-  const { image, own } = request;
+/** Looks at the cluster. Throws TpError for what cannot work. */
+export async function lookAtCluster(
+  cluster: Cluster,
+  { image, own }: SessionRequest,
+): Promise<ClusterFindings> {
   const rights = checkRights(cluster, own.replace ? [...RIGHTS, ...REPLACE_RIGHTS] : RIGHTS);
   rights.catch(() => {}); // awaited below; a missing workload is the better error
   if (own.workload === false) {
@@ -60,12 +65,13 @@ async function lookAtCluster(cluster: Cluster, request: SessionRequest): Promise
     return { target: undefined, services: [], holders: new Map(), advice: [], limited: [] };
   }
   const { workload, container } = own;
-  const lists = await Promise.all([
+  const lists = listNamespace(cluster);
+  const workloads = await Promise.all([
     listWorkloads(cluster),
-    listOtherWorkloads(cluster, kindOf(`${workload ?? ''}`.split('/', 1)[0] ?? '')),
+    listOtherWorkloads(cluster, kindOf(`${workload ?? ''}`.split('/', 1)[0] ?? ''), lists),
   ]);
-  const target = chooseTarget(lists.flat(), { image, workload, container });
-  const services = await findServices(cluster, target);
+  const target = chooseTarget(workloads.flat(), { image, workload, container });
+  const services = await findServices(cluster, target, lists);
   const [preflight, holders] = await Promise.all([
     adviseOn(cluster, target, services, own.service),
     holdersOf(cluster, services),

@@ -5,7 +5,7 @@ import type { Draft } from './docker/draft.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { dockerLabels, newSessionId, ownOwner } from './labels.ts';
 import { clearDeadSessions } from './leave.ts';
-import { type Findings, look } from './look.ts';
+import { type Findings, look, lookAtCluster } from './look.ts';
 import { hashOf, planSession, type SessionPlan } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { orAborted } from './together.ts';
@@ -41,17 +41,21 @@ export async function prepareSession(
   signal: AbortSignal,
 ): Promise<PreparedSession> {
   const { own, image } = request;
-  const { docker, host } = await connectDocker();
+  const connecting = connectDocker();
+  connecting.catch(() => {}); // awaited below; a kubeconfig that cannot be read is told first
   const cluster = connectCluster({ ...own, terminal: progress });
+  const { docker, host } = await connecting;
   // Before anything else writes to the terminal: a login plugin may ask its person something.
   await orAborted(cluster.api.logIn(), signal);
-  if (!own.dryRun) await orAborted(clearDeadSessions(docker, cluster, progress), signal);
+  const early = lookAtCluster(cluster, request);
+  early.catch(() => {}); // awaited below, unless there was something that it should not have seen
+  const cleared = !own.dryRun && (await orAborted(clearDeadSessions(docker, cluster, progress), signal));
   const session = newSessionId();
   const owner = ownOwner();
   const token = randomBytes(TOKEN_BYTES);
   const labels = dockerLabels(session, owner, cluster);
   const found = await progress.step('looking at image and cluster', () =>
-    look(docker, cluster, request, labels, signal),
+    look(docker, cluster, cleared ? lookAtCluster(cluster, request) : early, request, labels, signal),
   );
   const { namespace } = cluster;
   const plan = planSession({

@@ -15,7 +15,7 @@ import {
 } from '@kubernetes/client-node';
 import type { Access } from './context.ts';
 import { type ApiRequest, exchange } from './exchange.ts';
-import { checkCertificates, libraryConfig, trustSystem } from './library-config.ts';
+import { libraryConfig, SecureContexts, trustSystem } from './library-config.ts';
 import { impersonation, type Login } from './login.ts';
 
 /** A connection without use is closed after this long (ms). It also holds while connecting, so it has to be the longer. */
@@ -39,6 +39,7 @@ export class ApiClient {
   readonly #access: Access;
   readonly #login: Login | undefined;
   readonly #agent: HttpAgent | HttpsAgent;
+  readonly #contexts = new SecureContexts();
   /** The client library's own logins keep in it what they were given. */
   readonly #config: KubeConfig;
 
@@ -73,8 +74,11 @@ export class ApiClient {
     // A new one, else the library would go through a proxy with the certificate that it had first.
     const config = user['auth-provider'] ? this.#config : libraryConfig(this.#access, this.#login);
     await config.applyToHTTPSOptions(options);
-    checkCertificates(options);
-    if (!this.#access.proxy) delete options.agent;
+    const secureContext = this.#contexts.of(options);
+    if (!this.#access.proxy) {
+      delete options.agent;
+      Object.assign(options, { secureContext });
+    }
     const time = performance.now();
     return { options, refused: () => this.#login?.renew(time) ?? false };
   }

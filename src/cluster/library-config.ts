@@ -1,5 +1,6 @@
 import type { RequestOptions } from 'node:https';
 import tls from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import { TpError } from '../errors.ts';
 import type { Access } from './context.ts';
@@ -55,10 +56,24 @@ export function libraryConfig(
   return config;
 }
 
-/** Throws TpError where certificate, key or authority are broken: the library's agents would throw it at nobody. */
-export function checkCertificates({ ca, cert, key }: RequestOptions): void {
+type Pem = Pick<RequestOptions, 'ca' | 'cert' | 'key'>;
+
+/** Makes the certificates ready for TLS once, for as long as they are the same: it takes some milliseconds. */
+export class SecureContexts {
+  #made: { pem: Pem; context: tls.SecureContext } | undefined;
+
+  /** Throws TpError where certificate, key or authority are broken: the library's agents would throw it at nobody. */
+  of({ ca, cert, key }: Pem): tls.SecureContext {
+    const pem = { ca, cert, key };
+    if (!this.#made || !isDeepStrictEqual(this.#made.pem, pem))
+      this.#made = { pem, context: secureContext(pem) };
+    return this.#made.context;
+  }
+}
+
+function secureContext(pem: Pem): tls.SecureContext {
   try {
-    tls.createSecureContext({ ca, cert, key });
+    return tls.createSecureContext(pem);
   } catch (cause) {
     const { message } = cause as Error;
     throw new TpError('TP_KUBECONFIG', `a certificate or key of the kubeconfig cannot be used: ${message}`, {

@@ -1,6 +1,6 @@
 import type { V1OwnerReference, V1Pod } from '@kubernetes/client-node';
-import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
+import { listNamespace } from './namespace-lists.ts';
 import { ifAllowed } from './optional.ts';
 import { type Workload, workloadOf } from './workload.ts';
 
@@ -9,18 +9,20 @@ import { type Workload, workloadOf } from './workload.ts';
  * are passed over, for whoever works with Deployments needs no rights on them; but not the `wanted` one. Throws TpError.
  */
 export async function listOtherWorkloads(
-  { apps, batch, core, namespace }: Cluster,
+  cluster: Cluster,
   wanted?: Workload['kind'],
+  lists = listNamespace(cluster),
 ): Promise<Workload[]> {
+  const { apps, batch, namespace } = cluster;
   const all = { namespace };
   const list = <T>(kind: Workload['kind'], request: Promise<T>): Promise<T | undefined> =>
     (kind === wanted ? ask : ifAllowed)(`listing ${kind}s`, request);
   const [daemonSets, replicaSets, jobs, cronJobs, pods] = await Promise.all([
     list('daemonset', apps.listNamespacedDaemonSet(all)),
-    list('replicaset', apps.listNamespacedReplicaSet(all)),
+    list('replicaset', lists.replicaSets),
     list('job', batch.listNamespacedJob(all)),
     list('cronjob', batch.listNamespacedCronJob(all)),
-    list('pod', core.listNamespacedPod({ namespace, labelSelector: `!${SESSION}` })),
+    list('pod', lists.pods),
   ]);
   return [
     ...itemsOf(daemonSets).map((item) => workloadOf('daemonset', item)),

@@ -1,6 +1,7 @@
 import type { V1Container, V1Pod, V1PodSpec, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
+import { listNamespace, type NamespaceLists } from './namespace-lists.ts';
 import { jobsOf } from './other-workloads.ts';
 import { ownedBy, type Target, type Workload } from './workload.ts';
 
@@ -18,12 +19,16 @@ export interface ServiceView {
 }
 
 /** The Services of the namespace that select the target's pods, and what is to be known of each. Throws TpError. */
-export async function findServices(cluster: Cluster, target: Target): Promise<ServiceView[]> {
+export async function findServices(
+  cluster: Cluster,
+  target: Target,
+  lists = listNamespace(cluster),
+): Promise<ServiceView[]> {
   const { core, namespace } = cluster;
   const [services, pods, owners] = await Promise.all([
     ask('listing Services', core.listNamespacedService({ namespace })),
-    ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector: `!${SESSION}` })),
-    podOwners(cluster, target.workload),
+    ask('listing Pods', lists.pods),
+    podOwners(cluster, target.workload, lists),
   ]);
   const strangers = pods.items.filter(
     ({ metadata }) => !owners.has(metadata?.uid ?? '') && !ownedBy(metadata?.ownerReferences, owners),
@@ -37,11 +42,14 @@ export async function serviceNames({ core, namespace }: Cluster): Promise<Set<st
   return new Set(items.map(({ metadata }) => metadata?.name ?? ''));
 }
 
-async function podOwners(cluster: Cluster, workload: Workload): Promise<Set<string>> {
-  const { apps, namespace } = cluster;
+async function podOwners(
+  cluster: Cluster,
+  workload: Workload,
+  { replicaSets }: NamespaceLists,
+): Promise<Set<string>> {
   if (workload.kind === 'cronjob') return new Set(await jobsOf(cluster, workload.uid));
   if (workload.kind !== 'deployment') return new Set([workload.uid]);
-  const sets = await ask('listing ReplicaSets', apps.listNamespacedReplicaSet({ namespace }));
+  const sets = await ask('listing ReplicaSets', replicaSets);
   const own = sets.items.filter(({ metadata }) =>
     ownedBy(metadata?.ownerReferences, new Set([workload.uid])),
   );

@@ -19,13 +19,15 @@ export async function connectDocker(env: NodeJS.ProcessEnv = process.env): Promi
   const endpoint = await findEndpoint(env);
   const { host } = endpoint;
   const docker = clientFor(new DockerAgent(endpoint, env), host);
+  const version = promisify(execFile)('docker', ['--version'], { env });
+  version.catch(() => {}); // awaited below: where there is no daemon either, that is told
   try {
     await docker.ping();
   } catch (cause) {
     throw cause instanceof TpError ? cause : noAnswer(host, cause);
   }
   try {
-    await promisify(execFile)('docker', ['--version'], { env });
+    await version;
   } catch (cause) {
     const hint = "install Docker's command line: on Debian, apt-get install docker.io";
     throw new TpError('TP_NO_DOCKER_CLI', `Docker's client cannot be run: ${(cause as Error).message}`, {
