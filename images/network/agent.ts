@@ -112,8 +112,11 @@ async function configure(wanted: messages.Configuration): Promise<void> {
   for (const { loopback } of podAddresses.map(familyOf)) {
     redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, loopback);
   }
-  gateways = await takeOverRoutes(podAddresses, wanted.clusterAddresses);
-  const features = await path.use();
+  let features: string[];
+  [gateways, features] = await Promise.all([
+    takeOverRoutes(podAddresses, wanted.clusterAddresses),
+    path.use(),
+  ]);
   await setLocal(wanted);
   await podLoopback.listen(wanted.toPod);
   writeHosts(podAddresses, wanted.hostAliases);

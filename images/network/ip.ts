@@ -26,13 +26,54 @@ export const familyOf = (address: string): Family => (isIPv6(address.split('/')[
 /** Runs ip(8). Throws Error with its words. */
 export const ip = async (...args: string[]): Promise<string> => (await run('ip', args)).stdout;
 
-/** Runs iptables(8) of a family, which waits for others that change rules. Throws Error with its words. */
-export const iptables = async (family: Family, ...args: string[]): Promise<void> =>
-  void (await run(family.iptables, ['-w', ...args]));
+/** Runs commands of ip(8) for one family in one process, up to the first that fails. Throws Error with its words. */
+export const ipAll = (family: Family, commands: readonly string[][]): Promise<void> =>
+  commands.length === 0
+    ? Promise.resolve()
+    : fed(
+        'ip',
+        [family.option, '-batch', '-'],
+        commands.map((words) => words.join(' ')),
+      );
+
+/** A rule of a table, as iptables(8) takes it. No word of it has a space. */
+export interface Rule {
+  table: 'filter' | 'mangle' | 'nat';
+  words: readonly string[];
+}
+
+/**
+ * Changes rules of a family in one process, a table after the other in the order in which they are named, all of a table's
+ * or none (iptables-restore(8)); waits for others that change rules. Throws Error with its words.
+ */
+export const iptablesAll = (family: Family, rules: readonly Rule[]): Promise<void> => {
+  const tables = [...new Set(rules.map(({ table }) => table))];
+  const lines = tables.flatMap((wanted) => [
+    `*${wanted}`,
+    ...rules.filter(({ table }) => table === wanted).map(({ words }) => words.join(' ')),
+    'COMMIT',
+  ]);
+  return fed(`${family.iptables}-restore`, ['-w', '--noflush'], lines);
+};
+
+/** Runs a command that reads these lines. */
+async function fed(command: string, args: readonly string[], lines: readonly string[]): Promise<void> {
+  const running = run(command, args);
+  running.child.stdin?.on('error', () => {}); // one that ended before it read all says why
+  running.child.stdin?.end(`${lines.join('\n')}\n`);
+  await running;
+}
 
 /** Whether a rule, given as it would be inserted, is there already. */
-export const iptablesHas = (family: Family, ...rule: string[]): Promise<boolean> =>
-  iptables(family, ...rule.map((word) => (word === '-I' ? '-C' : word))).then(
+export const iptablesHas = (family: Family, { table, words }: Rule): Promise<boolean> =>
+  run(family.iptables, ['-w', '-t', table, ...inverse(words, '-C')]).then(
     () => true,
     () => false,
   );
+
+/** Takes a rule, given as it was inserted, out again, if it is there. */
+export const iptablesWithout = (family: Family, { table, words }: Rule): Promise<unknown> =>
+  run(family.iptables, ['-w', '-t', table, ...inverse(words, '-D')]).catch(() => {});
+
+const inverse = (words: readonly string[], option: '-C' | '-D') =>
+  words.map((word) => (word === '-I' ? option : word));

@@ -28,7 +28,7 @@ export class KernelPath {
   async use(): Promise<string[]> {
     const holds = await this.#attempt('connections are accepted before the peer has accepted', async () => {
       this.#queue = openSynQueue((id, ends) => this.held.hold(id, ends));
-      for (const address of this.#podAddresses) await holdSyns(familyOf(address));
+      await Promise.all(this.#podAddresses.map((address) => holdSyns(familyOf(address))));
     });
     if (!holds) this.#queue?.close();
     const keeps = await this.#attempt('the process does not see the addresses of its callers', () =>

@@ -1,5 +1,5 @@
 /** Rules that make connections look as they do in the pod; each is left out where the kernel lacks it. Needs NET_ADMIN. */
-import { type Family, ip, iptables, iptablesHas, TUN } from './ip.ts';
+import { type Family, ipAll, iptablesAll, iptablesHas, iptablesWithout, type Rule, TUN } from './ip.ts';
 
 /** The queue in which SYNs wait, and the marks by which one that comes out of it is answered. */
 export const SYN_QUEUE = 1;
@@ -11,13 +11,15 @@ const CALLER_TABLE = '101';
 /** Has packets with `callerMark`, and the replies to them, stay in the namespace. Throws Error where the kernel lacks a part. */
 export async function keepCallers(family: Family, callerMark: number): Promise<void> {
   const mark = `${callerMark}`;
-  const { option } = family;
   const marked = ['-m', 'mark', '--mark', mark];
-  const save = ['-t', 'mangle', '-I', 'OUTPUT', ...marked, '-j', 'CONNMARK', '--save-mark'];
-  if (await iptablesHas(family, ...save)) return;
-  await ip(option, 'route', 'replace', 'local', 'default', 'dev', 'lo', 'table', CALLER_TABLE);
-  await ip(option, 'rule', 'add', 'fwmark', mark, 'lookup', CALLER_TABLE);
-  await iptables(family, ...save);
+  const words = ['-I', 'OUTPUT', ...marked, '-j', 'CONNMARK', '--save-mark'];
+  const save: Rule = { table: 'mangle', words };
+  if (await iptablesHas(family, save)) return;
+  await ipAll(family, [
+    ['route', 'replace', 'local', 'default', 'dev', 'lo', 'table', CALLER_TABLE],
+    ['rule', 'add', 'fwmark', mark, 'lookup', CALLER_TABLE],
+  ]);
+  await iptablesAll(family, [save]);
 }
 
 /** How a marked SYN is answered, as the pod's network would have. */
@@ -34,34 +36,21 @@ const ANSWERS: Readonly<Record<keyof typeof SYN_MARKS, Readonly<Record<Family['o
 export async function holdSyns(family: Family): Promise<void> {
   const outgoing = ['OUTPUT', '-o', TUN, '-p', 'tcp'];
   const marked = (mark: number) => ['-m', 'mark', '--mark', `${mark}`];
-  const rules = Object.entries(ANSWERS).flatMap(([verdict, answer]) => {
-    const { [verdict as keyof typeof SYN_MARKS]: mark } = SYN_MARKS;
+  const answers = Object.entries(ANSWERS).flatMap(([verdict, { [family.option]: answer }]): Rule[] => {
+    const coming = ['-I', ...outgoing, ...marked(SYN_MARKS[verdict as keyof typeof SYN_MARKS])];
     return [
-      ['-t', 'nat', '-I', ...outgoing, ...marked(mark), '-j', 'ACCEPT'],
-      [
-        '-t',
-        'filter',
-        '-I',
-        ...outgoing,
-        ...marked(mark),
-        '-j',
-        'REJECT',
-        '--reject-with',
-        answer[family.option],
-      ],
+      { table: 'nat', words: [...coming, '-j', 'ACCEPT'] },
+      { table: 'filter', words: [...coming, '-j', 'REJECT', '--reject-with', answer] },
     ];
   });
-  // Last, when all that answers what comes out of it is there.
-  rules.push(['-t', 'mangle', '-I', ...outgoing, '--syn', '-j', 'NFQUEUE', '--queue-num', `${SYN_QUEUE}`]);
-  if (await iptablesHas(family, ...(rules.at(-1) ?? []))) return; // by an earlier agent of this namespace
-  const added: string[][] = [];
+  const queued = ['-I', ...outgoing, '--syn', '-j', 'NFQUEUE', '--queue-num', `${SYN_QUEUE}`];
+  const queue: Rule = { table: 'mangle', words: queued };
+  if (await iptablesHas(family, queue)) return; // by an earlier agent of this namespace
   try {
-    for (const rule of rules) {
-      await iptables(family, ...rule);
-      added.push(rule);
-    }
+    // The queue last, when all that answers what comes out of it is there.
+    await iptablesAll(family, [...answers, queue]);
   } catch (error) {
-    for (const rule of added) await iptables(family, ...rule.map((word) => (word === '-I' ? '-D' : word)));
+    for (const rule of answers) await iptablesWithout(family, rule);
     throw error;
   }
 }

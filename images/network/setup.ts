@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { hostsLikePod } from '../hosts-file.ts';
-import { FAMILIES, type Family, familyOf, ip, iptables, TUN } from './ip.ts';
+import { FAMILIES, type Family, familyOf, ip, ipAll, iptablesAll, TUN } from './ip.ts';
 import { REDIRECT_PORT } from './messages.ts';
 
 /** Routes, rules and files that make the network namespace the pod's. Needs NET_ADMIN. */
@@ -29,13 +29,18 @@ async function dockerRoutes({ option }: Family, table = 'main'): Promise<Route[]
 /** Brings the TUN device up as the pod's, and sends everything into it. A device goes with its agent, and its routes with it. */
 async function useTun(podAddresses: readonly string[]): Promise<void> {
   await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
-  for (const address of podAddresses) {
-    const { option, bits } = familyOf(address);
-    // Nobody else can have the address: it is not looked for first.
-    const nodad = bits === 128 ? ['nodad'] : [];
-    await ip('address', 'replace', `${address}/${bits}`, 'dev', TUN, ...nodad);
-    await ip(option, 'route', 'replace', 'default', 'dev', TUN, 'src', address);
-  }
+  await Promise.all(
+    podAddresses.map(async (address) => {
+      const family = familyOf(address);
+      const { bits } = family;
+      // Nobody else can have the address: it is not looked for first.
+      const nodad = bits === 128 ? ['nodad'] : [];
+      await ipAll(family, [
+        ['address', 'replace', `${address}/${bits}`, 'dev', TUN, ...nodad],
+        ['route', 'replace', 'default', 'dev', TUN, 'src', address],
+      ]);
+    }),
+  );
 }
 
 /**
@@ -56,42 +61,48 @@ export async function takeOverRoutes(
     })),
   );
   const gateways = docker.flatMap(({ routes }) => routes.flatMap(({ gateway }) => gateway ?? []));
-  if (!done) for (const { family, routes } of docker) await markInbound(family, routes, podAddresses);
+  const onFirst = (each: (found: (typeof docker)[number]) => Promise<void>) =>
+    !done && Promise.all(docker.map(each));
+  await onFirst(({ family, routes }) => markInbound(family, routes, podAddresses));
   await useTun(podAddresses);
-  if (!done) for (const family of FAMILIES) await leaveOnlyGateways(family, clusterAddresses);
+  await onFirst(({ family }) => leaveOnlyGateways(family, clusterAddresses));
   return gateways;
 }
 
 /** Has what came in through Docker's interfaces answered there, and the rest of TCP redirected to the agent. */
 async function markInbound(family: Family, routes: Route[], podAddresses: readonly string[]): Promise<void> {
-  const { option } = family;
-  for (const { dst, dev, gateway } of routes) {
-    const via = gateway ? ['via', gateway] : [];
-    await ip(option, 'route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE);
-  }
-  await ip(option, 'rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE);
+  await ipAll(family, [
+    ...routes.map(({ dst, dev, gateway }) => {
+      const via = gateway ? ['via', gateway] : [];
+      return ['route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE];
+    }),
+    ['rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE],
+  ]);
   const hasPod = podAddresses.some((address) => familyOf(address) === family);
   if (!hasPod && routes.length === 0) return;
-  await iptables(family, '-t', 'mangle', '-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
-    '-j', 'CONNMARK', '--set-mark', INBOUND_MARK); // biome-ignore format: one rule
-  await iptables(family, '-t', 'mangle', '-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark',
-    '!', '--mark', '0', '-j', 'CONNMARK', '--restore-mark'); // biome-ignore format: one rule
-  await iptables(family, '-t', 'nat', '-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
-    '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`); // biome-ignore format: one rule
+  // biome-ignore format: a line for what is looked at, a line for what is done
+  await iptablesAll(family, [
+    { table: 'mangle', words: ['-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
+      '-j', 'CONNMARK', '--set-mark', INBOUND_MARK] },
+    { table: 'mangle', words: ['-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark', '!', '--mark', '0',
+      '-j', 'CONNMARK', '--restore-mark'] },
+    { table: 'nat', words: ['-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
+      '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`] },
+  ]);
 }
 
 /** The TUN device has taken the place of Docker's default route, but where the pod has no address of the family. */
 async function leaveOnlyGateways(family: Family, clusterAddresses: readonly string[]): Promise<void> {
-  const { option, bits } = family;
-  for (const { dst, dev, gateway, prefsrc } of await dockerRoutes(family, INBOUND_TABLE)) {
-    if (gateway && !clusterAddresses.includes(gateway))
-      await ip(option, 'route', 'replace', `${gateway}/${bits}`, 'dev', dev);
-    if (dst !== 'default')
-      await ip(option, 'route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : []));
-  }
-  for (const { dst, dev } of await dockerRoutes(family)) {
-    if (dst === 'default') await ip(option, 'route', 'del', dst, 'dev', dev);
-  }
+  const [inbound, main] = await Promise.all([dockerRoutes(family, INBOUND_TABLE), dockerRoutes(family)]);
+  await ipAll(family, [
+    ...inbound.flatMap(({ dst, dev, gateway, prefsrc }) => [
+      ...(gateway && !clusterAddresses.includes(gateway)
+        ? [['route', 'replace', `${gateway}/${family.bits}`, 'dev', dev]]
+        : []),
+      ...(dst === 'default' ? [] : [['route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : [])]]),
+    ]),
+    ...main.filter(({ dst }) => dst === 'default').map(({ dst, dev }) => ['route', 'del', dst, 'dev', dev]),
+  ]);
 }
 
 /** Local addresses by the way that Docker's own routes give for them. */

@@ -58,10 +58,8 @@ export class Callers {
 
   /** Tries whether callers can keep their address, and prepares it. Throws Error where they cannot. */
   async keep(): Promise<void> {
-    for (const address of this.#podAddresses) {
-      close(openAs({ address, port: 0 }));
-      await keepCallers(familyOf(address), CALLER_MARK);
-    }
+    for (const address of this.#podAddresses) close(openAs({ address, port: 0 }));
+    await Promise.all(this.#podAddresses.map((address) => keepCallers(familyOf(address), CALLER_MARK)));
     this.#kept = true;
   }
 

@@ -55,7 +55,7 @@ start_components() {
     --service-account-signing-key-file="$pki/sa.key" --kubelet-client-certificate="$pki/kubelet-client.crt" \
     --kubelet-client-key="$pki/kubelet-client.key" --kubelet-preferred-address-types=InternalIP \
     --authorization-mode=Node,RBAC --allow-privileged=true
-  start loopback socat -b 131072 TCP-LISTEN:6443,bind=127.0.0.1,fork,reuseaddr,nodelay TCP:$node_ip:6443,nodelay
+  start loopback socat -b 131072 TCP-LISTEN:6443,bind=127.0.0.1,fork,backlog=128,reuseaddr,nodelay TCP:$node_ip:6443,nodelay
   wait_until 60 "API server" kube get --raw /readyz
   start_on_node kube-controller-manager "$build/kubenode" kube-controller-manager \
     --kubeconfig="$pki/controllers.kubeconfig" --cluster-cidr=$pods,$pods6 --allocate-node-cidrs=true \

@@ -10,7 +10,7 @@ registry_up() {
   announce_registry
   write_registry
   start_on_node registry docker-registry serve "$registry_state/config.yml"
-  start registry-loopback socat -b 131072 TCP-LISTEN:$registry_port,bind=127.0.0.1,fork,reuseaddr,nodelay \
+  start registry-loopback socat -b 131072 TCP-LISTEN:$registry_port,bind=127.0.0.1,fork,backlog=128,reuseaddr,nodelay \
     TCP:$node_ip:$registry_port,nodelay
   wait_until 30 "image registry" registry_answers
 }
