@@ -142,8 +142,10 @@ describe('tp reaches the cluster', () => {
       await mainJob({ KUBECONFIG: file });
       const outside = gateway.seen.filter((line) => !/^[A-Z]+ \/k8s\/clusters\/c1\/api/.test(line));
       assert.deepEqual(outside, []);
-      const streams = gateway.seen.filter((line) => /\/portforward\?/.test(line));
-      assert.ok(streams.length >= 2, 'both streams');
+      const streams = gateway.seen.filter((line) => /\/portforward/.test(line));
+      assert.match(streams[0] ?? '', /^POST /, 'SPDY is asked for');
+      for (const line of streams.slice(-2))
+        assert.match(line, /^GET .*\?ports=/, 'both streams are WebSockets');
       const { 'tls-server-name': _, ...unnamed } = gateway.cluster;
       const wrong = writeKubeconfig(folder, 'unnamed', { cluster: unnamed, user });
       const tp = await look({ KUBECONFIG: wrong });

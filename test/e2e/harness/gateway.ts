@@ -23,7 +23,8 @@ export interface Upstream {
 
 /**
  * A gateway in front of an API server, as Rancher and many companies have one: the cluster is below a path, and TLS ends
- * here, so that client certificates do not come through. It has an authority of its own.
+ * here, so that client certificates do not come through. It has an authority of its own, and passes no other upgrade on than
+ * that to a WebSocket.
  */
 export class Gateway {
   readonly #server;
@@ -39,7 +40,9 @@ export class Gateway {
       this.seen.push(`${incoming.method} ${incoming.url}`);
       const { url = '', method = 'GET', headers } = incoming;
       if (!url.startsWith(`${PREFIX}/`)) return undefined;
-      const options: RequestOptions = { method, headers, ca };
+      const { connection: _, upgrade, ...plain } = headers;
+      const passed = upgrade === undefined || upgrade === 'websocket' ? headers : plain;
+      const options: RequestOptions = { method, headers: passed, ca };
       return request(`${server}${url.slice(PREFIX.length)}`, options);
     };
     this.#server = createServer({ key: read('server.key'), cert: read('server.crt') });
