@@ -3,8 +3,9 @@ import { Duplex } from 'node:stream';
 import { TpError } from '../errors.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Cluster } from './client.ts';
+import { refusal } from './port-forward.ts';
 import { askForSpdy } from './spdy-stream.ts';
-import { openWebSocketStream, refusal } from './websocket-stream.ts';
+import { openWebSocketStream } from './websocket-stream.ts';
 
 /** Answers by which it may not be the pod or the login that is refused, but the method or the upgrade. */
 const NOT_THE_WAY = new Set([400, 405, 426, 501, 502, 503]);

@@ -1,8 +1,14 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import type { Duplex } from 'node:stream';
+import {
+  answerText,
+  type Done,
+  HANDSHAKE_TIMEOUT_MS,
+  PortForwardStream,
+  SEND_BUFFER_BYTES,
+} from './port-forward.ts';
 import { dataHead, finFrame, pingFrame, SpdyDecoder, synStreams } from './spdy.ts';
 
 /**
@@ -13,30 +19,22 @@ const PROTOCOL = 'portforward.k8s.io';
 const ERROR_STREAM = 1;
 const DATA_STREAM = 3;
 
-/** Bytes that wait in the socket before the sender is slowed down: the product of 100 MiB/s and 2 ms. */
-const SEND_BUFFER_BYTES = 256 * 1024;
-const RECEIVE_BUFFER_BYTES = 256 * 1024;
-
-/** The longest text of an error that is kept (characters). */
-const MAX_FAILURE = 1_000;
-
 /** One port of a pod, on a connection that has been upgraded to SPDY. */
-export class SpdyStream extends Duplex {
+class SpdyStream extends PortForwardStream {
   readonly #socket: Duplex;
   readonly #decoder: SpdyDecoder;
-  #failure = '';
 
   /** `begun` is what came together with the answer to the upgrade. */
   constructor(socket: Duplex, begun: Buffer, port: number) {
-    super({ readableHighWaterMark: RECEIVE_BUFFER_BYTES, writableHighWaterMark: SEND_BUFFER_BYTES });
+    super();
     this.#socket = socket;
     this.#decoder = new SpdyDecoder({
       onData: (stream, bytes) => this.#receive(stream, bytes),
       // The node ends the stream for errors first: what it had to say is known.
-      onFin: (stream) => stream === DATA_STREAM && this.#end(),
-      onReset: () => this.#end(),
+      onFin: (stream) => stream === DATA_STREAM && this.endedThere(),
+      onReset: () => this.endedThere(),
       onPing: (id) => id % 2 === 0 && this.#socket.write(pingFrame(id)),
-      onGoAway: () => this.#end(),
+      onGoAway: () => this.endedThere(),
     });
     const common = { port: `${port}`, requestid: '0' };
     socket.write(
@@ -50,7 +48,7 @@ export class SpdyStream extends Duplex {
     );
     socket.on('data', (chunk: Buffer) => this.#decode(chunk));
     socket.on('error', (error) => this.destroy(error));
-    socket.on('close', () => this.#end());
+    socket.on('close', () => this.endedThere());
     if (begun.length > 0) this.#decode(begun);
   }
 
@@ -66,31 +64,16 @@ export class SpdyStream extends Duplex {
     if (stream === DATA_STREAM) {
       if (!this.push(bytes)) this.#socket.pause();
     } else if (stream === ERROR_STREAM) {
-      this.#failure = (this.#failure + bytes.toString('utf8')).slice(0, MAX_FAILURE);
+      this.hearFailure(bytes);
     }
-  }
-
-  #end(): void {
-    this.destroy(this.#failure ? new Error(this.#failure) : undefined);
   }
 
   override _read(): void {
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#send([chunk], done);
-  }
-
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#send(
-      chunks.map(({ chunk }) => chunk),
-      done,
-    );
-  }
-
   /** All that waits as one frame: at most what a Duplex holds back, and the chunk that went over it. */
-  #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
+  protected override send(chunks: readonly Buffer[], done: Done): void {
     const length = chunks.reduce((sum, { length }) => sum + length, 0);
     const room = this.#socket.writableLength < SEND_BUFFER_BYTES;
     this.#socket.cork();
@@ -113,9 +96,6 @@ export class SpdyStream extends Duplex {
     done(error);
   }
 }
-
-/** The node has to answer too (ms). */
-const HANDSHAKE_TIMEOUT_MS = 15_000;
 
 /** The stream, or the answer that does not grant it. */
 export type SpdyAnswer = Duplex | { status: number; text: string };
@@ -152,7 +132,7 @@ export async function askForSpdy(
         resolve(new SpdyStream(socket, begun, port));
       });
       outgoing.on('response', (response) => {
-        text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject);
+        void answerText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }));
       });
       outgoing.end();
     });

@@ -14,7 +14,7 @@ const GOAWAY = 7;
 const FIN = 1;
 
 /** The length of a frame is a number of 24 bits. */
-export const MAX_FRAME_BYTES = 0xff_ffff;
+const MAX_FRAME_BYTES = 0xff_ffff;
 
 const FRAME_HEAD_BYTES = 8;
 

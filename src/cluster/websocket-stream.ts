@@ -1,38 +1,37 @@
 import { once } from 'node:events';
 import type { RequestOptions } from 'node:https';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { TpError } from '../errors.ts';
 import type { ApiClient } from './api-client.ts';
-import { LOGIN_HINT } from './client.ts';
+import {
+  answerText,
+  type Done,
+  HANDSHAKE_TIMEOUT_MS,
+  PortForwardStream,
+  refusal,
+  SEND_BUFFER_BYTES,
+} from './port-forward.ts';
 
 /**
- * The port-forward of Kubernetes over a WebSocket with the
- * subprotocol v4.channel.k8s.io. The first byte of each message is its channel (0 data, 1 error); the first message of
- * each channel repeats the port in two bytes. (kubelet: pkg/kubelet/server/portforward/websocket.go)
+ * The port-forward of Kubernetes over a WebSocket with the subprotocol v4.channel.k8s.io. The first byte of each message is
+ * its channel (0 data, 1 error); the first message of each channel repeats the port in two bytes. (kubelet:
+ * pkg/kubelet/server/portforward/websocket.go)
  */
 const SUBPROTOCOL = 'v4.channel.k8s.io';
 const DATA_CHANNEL = 0;
 const ERROR_CHANNEL = 1;
 const DATA_PREFIX = Buffer.from([DATA_CHANNEL]);
 
-/** Bytes that wait in the WebSocket before the sender is slowed down: the product of 100 MiB/s and 2 ms. */
-const SEND_BUFFER_BYTES = 256 * 1024;
-const RECEIVE_BUFFER_BYTES = 256 * 1024;
-
-/** The handshake may take this long (ms): the node has to answer too. */
-const HANDSHAKE_TIMEOUT_MS = 15_000;
-
-class WebSocketStream extends Duplex {
+class WebSocketStream extends PortForwardStream {
   readonly #socket: WebSocket;
   readonly #begun = new Set<number>();
-  #failure = '';
 
   constructor(socket: WebSocket) {
-    super({ readableHighWaterMark: RECEIVE_BUFFER_BYTES, writableHighWaterMark: SEND_BUFFER_BYTES });
+    super();
     this.#socket = socket;
     socket.on('message', (data: Buffer) => this.#receive(data));
-    socket.on('close', () => this.destroy(this.#failure ? new Error(this.#failure) : undefined));
+    socket.on('close', () => this.endedThere());
     socket.on('error', (error) => this.destroy(error));
   }
 
@@ -43,7 +42,7 @@ class WebSocketStream extends Duplex {
       return;
     }
     const bytes = message.subarray(1);
-    if (channel === ERROR_CHANNEL) this.#failure = (this.#failure + bytes.toString('utf8')).slice(0, 1_000);
+    if (channel === ERROR_CHANNEL) this.hearFailure(bytes);
     else if (channel === DATA_CHANNEL && bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
   }
 
@@ -51,18 +50,7 @@ class WebSocketStream extends Duplex {
     if (this.#socket.isPaused) this.#socket.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#send([chunk], done);
-  }
-
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#send(
-      chunks.map(({ chunk }) => chunk),
-      done,
-    );
-  }
-
-  #send(chunks: Buffer[], done: (error?: Error | null) => void): void {
+  protected override send(chunks: readonly Buffer[], done: Done): void {
     const message = Buffer.concat([DATA_PREFIX, ...chunks]);
     const room = this.#socket.bufferedAmount < SEND_BUFFER_BYTES;
     this.#socket.send(message, (error) => {
@@ -104,11 +92,7 @@ export async function openWebSocketStream(
   stream.on('error', () => {}); // told by the handshake below, and later by the stream's user
   const refused = new Promise<never>((_resolve, reject) => {
     socket.on('unexpected-response', (_request, response) => {
-      let text = '';
-      response.on('data', (chunk: Buffer) => {
-        text = (text + chunk.toString('utf8')).slice(0, 2_000);
-      });
-      response.on('end', () => reject(refusal(response.statusCode ?? 0, text)));
+      void answerText(response).then((text) => reject(refusal(response.statusCode ?? 0, text)));
     });
   });
   try {
@@ -121,19 +105,4 @@ export async function openWebSocketStream(
     throw new TpError('TP_PORT_FORWARD', `no connection to the proxy's pod: ${message}`, { cause });
   }
   return stream;
-}
-
-/** What an API server means that does not open a stream. `text` is its answer. */
-export function refusal(status: number, text: string): TpError {
-  const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1]?.replaceAll('\\"', '"') ?? `HTTP ${status}`;
-  if (status === 401) {
-    return new TpError('TP_LOGIN_EXPIRED', `forwarding a port to the proxy's pod: ${message}`, {
-      hint: LOGIN_HINT,
-    });
-  }
-  if (status !== 403)
-    return new TpError('TP_PORT_FORWARD', `the API server refuses to forward a port: ${message}`);
-  return new TpError('TP_FORBIDDEN', `forwarding a port to the proxy's pod: ${message}`, {
-    hint: 'the Role needs the verbs get and create on pods/portforward: see docs/rights.md',
-  });
 }
