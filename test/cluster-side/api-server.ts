@@ -28,6 +28,8 @@ export class ApiServer {
       if (handler) handler(request, response, url);
       else json(response, 404, { kind: 'Status', message: `no ${url.pathname}` });
     });
+    // Of a socket that is upgraded nobody hears errors, and a client may reset one that it was refused on.
+    this.server.on('connection', (socket) => socket.on('error', () => {}));
   }
 
   static async start(): Promise<ApiServer> {
