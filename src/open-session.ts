@@ -17,6 +17,7 @@ import { serveReport } from './status/socket.ts';
 import { Takeover } from './takeover.ts';
 import { orAborted, together } from './together.ts';
 import type { PodView } from './tunnel/control.ts';
+import { letPassingBytesPile } from './tunnel/heap.ts';
 
 /** What a session is opened with. */
 export interface Surroundings {
@@ -53,6 +54,7 @@ export async function openSession(
 ): Promise<OpenSession> {
   const { docker, host, cluster, session, token, labels, found, plan } = prepared;
   const { signal } = interrupts;
+  letPassingBytesPile();
   for (const line of [...plan.notes, ...found.advice]) progress.say(line);
   const { pushed, draft } = found;
   if (pushed) await progress.step(`pushing ${pushed.target}`, () => pushImage(docker, pushed));

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { duplexLink } from '../../src/tunnel/duplex-link.ts';
 import { CloseCode, ResetCode } from '../../src/tunnel/errors.ts';
+import { letPassingBytesPile } from '../../src/tunnel/heap.ts';
 import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
@@ -34,6 +35,8 @@ import type { Callers } from './transparent.ts';
 import { RESOLVER_PORT, serveTun } from './tun.ts';
 import { UdpRelay } from './udp.ts';
 import { listeningUdp } from './udp-ports.ts';
+
+letPassingBytesPile();
 
 // Not process.stdin and process.stdout: those block the event loop on pipes.
 const input = new Socket({ fd: 0, readable: true, writable: false });

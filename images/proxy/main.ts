@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Phase } from '../../src/tunnel/control.ts';
 import { ResetCode } from '../../src/tunnel/errors.ts';
+import { letPassingBytesPile } from '../../src/tunnel/heap.ts';
 import type { Role } from '../../src/tunnel/hello.ts';
 import { decodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
@@ -26,6 +27,8 @@ import { dialOut } from './outbound.ts';
 import { readinessServer } from './readiness.ts';
 import { sessionServer } from './sessions.ts';
 import { relayUdp } from './udp.ts';
+
+letPassingBytesPile();
 
 const log = (line: string) => console.log(logLine(line));
 
