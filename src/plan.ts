@@ -69,8 +69,11 @@ export interface PlanInput {
   owner: Owner;
 }
 
-/** The proxy's own two ports are the first two of this range that the pod does not use. */
-const OWN_PORTS_FROM = 47_470;
+/**
+ * The proxy's own two ports are the first two of this range that the pod does not use. Below those that a kernel dials from: a
+ * dial from the port itself, before the proxy listens, would meet itself and keep the port from it.
+ */
+const OWN_PORTS_FROM = 27_470;
 
 /** Throws TpError for flags that contradict each other or name what is not there. */
 export function planSession(input: PlanInput): SessionPlan {

@@ -267,11 +267,11 @@ describe('the ports of a session', () => {
       const { tunnelPort, healthPort } = configOf(plan(given));
       return [tunnelPort, healthPort];
     };
-    assert.deepEqual(own({}), [47_470, 47_471]);
-    const mesh = sidecar('mesh', { ports: [{ containerPort: 47_470 }] });
-    const native = sidecar('native', { restartPolicy: 'Always', ports: [{ containerPort: 47_472 }] });
+    assert.deepEqual(own({}), [27_470, 27_471]);
+    const mesh = sidecar('mesh', { ports: [{ containerPort: 27_470 }] });
+    const native = sidecar('native', { restartPolicy: 'Always', ports: [{ containerPort: 27_472 }] });
     const of = { sidecars: [mesh], spec: { initContainers: [native] } };
-    assert.deepEqual(own({ target: of, flags: { port: ['1:47471'] } }), [47_473, 47_474]);
+    assert.deepEqual(own({ target: of, flags: { port: ['1:27471'] } }), [27_473, 27_474]);
     const probe = plan({ target: of }).objects.deployment.spec?.template.spec?.containers[0]?.readinessProbe;
     assert.equal(probe?.httpGet?.port, configOf(plan({ target: of })).healthPort);
   });
@@ -279,20 +279,20 @@ describe('the ports of a session', () => {
 
 describe('the ports of the loopback', () => {
   const of = { sidecars: [sidecar('mesh', { ports: [{ containerPort: 9901 }] })] };
-  const given = { target: of, flags: { toPod: ['47470/udp'], fromPod: ['47471', '90'] } };
+  const given = { target: of, flags: { toPod: ['27470/udp'], fromPod: ['27471', '90'] } };
 
   it('are for the agent and the proxy, and the proxy’s own are others', () => {
     const { toPod, fromPod, objects } = plan(given);
     assert.deepEqual(toPod, [
       { port: 9901, protocol: 'tcp' },
-      { port: 47_470, protocol: 'udp' },
+      { port: 27_470, protocol: 'udp' },
     ]);
     assert.deepEqual(fromPod, [
-      { port: 47_471, protocol: 'tcp' },
+      { port: 27_471, protocol: 'tcp' },
       { port: 90, protocol: 'tcp' },
     ]);
     const { ports, fromPod: ofProxy, tunnelPort } = configOf({ objects } as SessionPlan);
-    assert.deepEqual([ports, ofProxy, tunnelPort], [[8080], fromPod, 47_472]);
+    assert.deepEqual([ports, ofProxy, tunnelPort], [[8080], fromPod, 27_472]);
   });
 
   it('may be low ones, too', () => {
@@ -306,8 +306,8 @@ describe('the ports of the loopback', () => {
       lines.filter((line) => line.startsWith('127')),
       [
         "127.0.0.1:9901 leads to the pod's sidecars",
-        "127.0.0.1:47470/udp leads to the pod's sidecars",
-        '127.0.0.1:47471 of the pod leads to the process, for its sidecars',
+        "127.0.0.1:27470/udp leads to the pod's sidecars",
+        '127.0.0.1:27471 of the pod leads to the process, for its sidecars',
         '127.0.0.1:90 of the pod leads to the process, for its sidecars',
       ],
     );
