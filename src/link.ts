@@ -1,4 +1,4 @@
-import { type Duplex, pipeline } from 'node:stream';
+import { type Duplex, pipeline, type Readable, type Writable } from 'node:stream';
 import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
@@ -24,6 +24,7 @@ export async function joinLink(
     if (pod.destroyed || agent.destroyed) throw closedEarly();
     pod.write(encodePreamble(token));
     // Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event.
+    writeTogether(pod, agent);
     pipeline(pod, agent, () => agent.destroy());
     pipeline(agent, pod, () => pod.destroy());
     return await linked;
@@ -31,6 +32,23 @@ export async function joinLink(
     pod.destroy();
     throw error;
   }
+}
+
+/**
+ * What `from` gives in one turn of the event loop is written to `to` at once: TLS gives it in records of 16 KiB, and each
+ * write wakes the other end. To be called before the two are joined.
+ */
+export function writeTogether(from: Readable, to: Writable): void {
+  let corked = false;
+  from.on('data', () => {
+    if (corked) return;
+    corked = true;
+    to.cork();
+    setImmediate(() => {
+      corked = false;
+      to.uncork();
+    });
+  });
 }
 
 const closedEarly = () => new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up');

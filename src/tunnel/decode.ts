@@ -1,5 +1,5 @@
 import { CloseCode, TunnelError } from './errors.ts';
-import { FRAME_RULES, type Frame, type FrameType, HEADER_BYTES } from './frame.ts';
+import { ASK_FLAG, FRAME_RULES, type Frame, type FrameType, HEADER_BYTES } from './frame.ts';
 
 const protocolError = (message: string) => new TunnelError(CloseCode.protocolError, message);
 
@@ -44,13 +44,17 @@ export class FrameDecoder {
     const stream = bytes.readUInt32BE(4);
     const sequence = bytes.readUInt32BE(8);
     const length = bytes.readUInt32BE(12);
-    if (bytes.readUIntBE(1, 3) !== 0) throw protocolError(`a ${rule.name} frame with reserved bits set`);
+    const flags = bytes.readUInt8(1);
+    const allowed = rule.sequenced ? ASK_FLAG : 0;
+    if ((flags & ~allowed) !== 0 || bytes.readUInt16BE(2) !== 0) {
+      throw protocolError(`a ${rule.name} frame with reserved bits set`);
+    }
     if (length < rule.min || length > rule.max) {
       throw protocolError(`a ${rule.name} frame of ${length} bytes`);
     }
     if (rule.sequenced !== stream > 0) throw protocolError(`a ${rule.name} frame on stream ${stream}`);
     if (!rule.sequenced && sequence !== 0) throw protocolError(`a ${rule.name} frame with a sequence number`);
-    this.#header = { type: type as FrameType, stream, sequence };
+    this.#header = { type: type as FrameType, stream, sequence, ask: flags === ASK_FLAG };
     return length;
   }
 }

@@ -1,12 +1,18 @@
-import { FRAME_RULES, type Frame, type FrameType, HEADER_BYTES } from './frame.ts';
+import { ASK_FLAG, FRAME_RULES, type Frame, type FrameType, HEADER_BYTES } from './frame.ts';
 
 /**
  * The 16 bytes before a payload of `length` bytes.
  * Header and payload are sent as two buffers, so that a payload is never copied.
  */
-export function encodeHeader(type: FrameType, stream: number, sequence: number, length: number): Buffer {
+export function encodeHeader(
+  type: FrameType,
+  stream: number,
+  sequence: number,
+  length: number,
+  ask = false,
+): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES);
-  header.writeUInt32BE((type << 24) >>> 0, 0);
+  header.writeUInt32BE(((type << 24) | ((ask ? ASK_FLAG : 0) << 16)) >>> 0, 0);
   header.writeUInt32BE(stream, 4);
   header.writeUInt32BE(sequence, 8);
   header.writeUInt32BE(length, 12);
@@ -23,9 +29,9 @@ export function checkLength(type: FrameType, length: number): void {
 
 /** A whole frame in one buffer. Throws RangeError where the payload breaks the type's rule. */
 export function encodeFrame(frame: Frame): Buffer {
-  const { length } = frame.payload;
-  checkLength(frame.type, length);
-  return Buffer.concat([encodeHeader(frame.type, frame.stream, frame.sequence, length), frame.payload]);
+  const { type, stream, sequence, ask, payload } = frame;
+  checkLength(type, payload.length);
+  return Buffer.concat([encodeHeader(type, stream, sequence, payload.length, ask), payload]);
 }
 
 /** The payload of `ack` and `credit`: one unsigned 32-bit number. */

@@ -89,12 +89,12 @@ export class Flight {
 
   /**
    * Bytes. While small requests `share` the link what the network holds and no more; else twice what the path does, so that
-   * one which has become faster is found out.
+   * one which has become faster is found out, or what passes in a while, if that is more.
    */
   limit(share: boolean): number {
     const wanted = share
       ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held(limits.PROCESSING_MS))
-      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held());
+      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held(), this.#rate.value * limits.FLIGHT_MS);
     return Math.min(limits.SESSION_WINDOW_BYTES, wanted);
   }
 }

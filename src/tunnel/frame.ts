@@ -1,7 +1,7 @@
 /** The frames of the tunnel and their limits. The wire format is specified in docs/protocol.md. */
 
 /** The version of the wire format; both ends must speak the same one. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Bytes before every payload: type, flags, reserved (2), stream (4), sequence (4), length (4). */
 export const HEADER_BYTES = 16;
@@ -24,11 +24,16 @@ export const FrameType = {
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
+/** The flag of a sequenced frame that shall be acknowledged at once. */
+export const ASK_FLAG = 1;
+
 /** One frame. `sequence` counts the sequenced frames of one direction, modulo 2^32; it is 0 on the others. */
 export interface Frame {
   type: FrameType;
   stream: number;
   sequence: number;
+  /** Whether it shall be acknowledged at once; only a sequenced one can ask for that. */
+  ask?: boolean;
   payload: Buffer;
 }
 

@@ -24,6 +24,9 @@ export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
 /** As much (bytes) may be on its way however short the path seems: each of the hops between the ends has some in its hands. */
 export const MIN_FLIGHT_BYTES = 512 * 1024;
 
+/** … and as much as passes in this time (ms): processes that have a lot to do at once are woken less often for each byte. */
+export const FLIGHT_MS = 50;
+
 /** … and as much while small requests share the link, which wait behind it: a millisecond or two of it. */
 export const SHARED_FLIGHT_BYTES = 48 * 1024;
 
@@ -42,10 +45,10 @@ export const RATE_SAMPLE_MS = 100;
 /** What was measured of the path counts for this long (ms), and as long again. */
 export const PATH_MEMORY_MS = 10_000;
 
-/** The receiver acknowledges after this many bytes, less than what is on its way at least, so that it never stalls … */
-export const ACK_AFTER_BYTES = 32 * 1024;
+/** The sender asks for an acknowledgement each time it has sent this part of what may be on its way: it never stalls for one. */
+export const ASK_PART = 1 / 2;
 
-/** … or after this long, so that a quiet session holds nothing. */
+/** The receiver acknowledges unasked after this long (ms), so that a quiet session holds nothing. */
 export const ACK_AFTER_MS = 50;
 
 /** Bytes of one stream per turn: what a socket gives at one read. A small request waits for so much of each busy stream. */

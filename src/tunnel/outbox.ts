@@ -28,6 +28,8 @@ export class Outbox {
   /** How many of them were sent on this link. */
   #sent = 0;
   #inFlight = 0;
+  /** Bytes sent since an acknowledgement was asked for. */
+  #unasked = 0;
   #sequence: number;
   readonly #flight: Flight;
   readonly #clock: Clock;
@@ -211,7 +213,10 @@ export class Outbox {
     const sequence = this.#sequence;
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
-    const frame = [encodeHeader(type, stream, sequence, length), ...payload];
+    this.#unasked += bytes;
+    const ask = this.#unasked >= this.#flight.limit(this.#shared) * limits.ASK_PART;
+    if (ask) this.#unasked = 0;
+    const frame = [encodeHeader(type, stream, sequence, length, ask), ...payload];
     const departed = this.#flight.depart(this.#inFlight === 0);
     this.#unacknowledged.push({ sequence, bytes, frame, departed });
     this.#sent++;

@@ -1,7 +1,7 @@
 import { decodeReason, decodeUint32 } from './decode.ts';
 import { checkLength, encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownCloseCode, ResetCode, StreamReset, TunnelError } from './errors.ts';
-import { FRAME_RULES, type Frame, FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
+import { FRAME_RULES, type Frame, FrameType, nextSequence } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, type Role } from './hello.ts';
 import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
@@ -60,7 +60,6 @@ export class Tunnel implements StreamCarrier {
   #nextId: number;
   #lastPeerId = 0;
   #expected = 0;
-  #unacknowledged = 0;
   #cancelAck: (() => void) | undefined;
   #cancelGivingUp: (() => void) | undefined;
   #closed = false;
@@ -274,7 +273,7 @@ export class Tunnel implements StreamCarrier {
       throw new TunnelError(CloseCode.protocolError, `frame ${frame.sequence}, expected ${this.#expected}`);
     }
     this.#expected = nextSequence(this.#expected);
-    this.#acknowledgeSoon(HEADER_BYTES + frame.payload.length);
+    this.#acknowledge(frame.ask === true);
     if (frame.type === FrameType.open) return this.#accept(frame, peer);
     const stream = this.#streams.get(frame.stream);
     if (stream) return stream.receive(frame.type, frame.payload);
@@ -316,15 +315,14 @@ export class Tunnel implements StreamCarrier {
     this.control(FrameType.reset, id, encodeReason(code, reason));
   }
 
-  #acknowledgeSoon(bytes: number): void {
-    this.#unacknowledged += bytes;
+  /** Now, if the peer asks for it, or soon. */
+  #acknowledge(now: boolean): void {
     const send = () => {
       this.#cancelAck?.();
       this.#cancelAck = undefined;
-      this.#unacknowledged = 0;
       this.#outbox.urgent(FrameType.ack, encodeUint32(this.#expected));
     };
-    if (this.#unacknowledged >= limits.ACK_AFTER_BYTES) send();
+    if (now) send();
     else this.#cancelAck ??= this.#clock.after(limits.ACK_AFTER_MS, send);
   }
 
@@ -344,7 +342,6 @@ export class Tunnel implements StreamCarrier {
     // The next hello says what has arrived.
     this.#cancelAck?.();
     this.#cancelAck = undefined;
-    this.#unacknowledged = 0;
     this.#outbox.detach();
   }
 

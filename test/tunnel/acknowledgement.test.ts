@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeUint32 } from '../../src/tunnel/decode.ts';
-import { FrameType, MAX_PAYLOAD_BYTES } from '../../src/tunnel/frame.ts';
-import { ACK_AFTER_BYTES, ACK_AFTER_MS } from '../../src/tunnel/limits.ts';
+import { FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../../src/tunnel/frame.ts';
+import { ACK_AFTER_MS, ASK_PART, MIN_FLIGHT_BYTES } from '../../src/tunnel/limits.ts';
 import { pattern } from './bytes.ts';
 import { RawPeer } from './raw-peer.ts';
 
@@ -33,22 +33,20 @@ describe('acknowledgements', () => {
     assert.deepEqual(acks(peer), [4]);
   });
 
-  it('come at once after many bytes, and the timer starts anew', async () => {
+  it('come at once where the frame asks for it, for all before it, and the timer starts anew', async () => {
     const peer = await reading();
-    for (let sent = 0; sent < ACK_AFTER_BYTES; sent += MAX_PAYLOAD_BYTES) {
-      assert.deepEqual(acks(peer), []);
-      await peer.stream(FrameType.data, 1, pattern(MAX_PAYLOAD_BYTES));
-    }
-    const next = 1 + Math.ceil(ACK_AFTER_BYTES / MAX_PAYLOAD_BYTES); // behind the stream's opening
-    assert.deepEqual(acks(peer), [next]);
+    await peer.stream(FrameType.data, 1, pattern(MAX_PAYLOAD_BYTES));
+    assert.deepEqual(acks(peer), []);
+    await peer.bytes(peer.numbered(FrameType.data, 1, 'asks', true));
+    assert.deepEqual(acks(peer), [3]);
     peer.clock.advance(ACK_AFTER_MS);
     await peer.settle();
-    assert.deepEqual(acks(peer), [next]);
+    assert.deepEqual(acks(peer), [3]);
     await peer.stream(FrameType.data, 1, 'x');
-    assert.deepEqual(acks(peer), [next]);
+    assert.deepEqual(acks(peer), [3]);
     peer.clock.advance(ACK_AFTER_MS);
     await peer.settle();
-    assert.deepEqual(acks(peer), [next, next + 1]);
+    assert.deepEqual(acks(peer), [3, 4]);
   });
 
   it('are sent for streams that are gone, too: what is sent is sent', async () => {
@@ -66,5 +64,45 @@ describe('acknowledgements', () => {
     peer.clock.advance(ACK_AFTER_MS);
     await peer.settle();
     assert.deepEqual(acks(peer), []);
+  });
+});
+
+describe('a sender of bulk', () => {
+  const WHOLE_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
+
+  /** A peer to which a stream has bulk to send, with credit for all of it. */
+  async function sending(): Promise<RawPeer> {
+    const peer = await RawPeer.met((stream) => {
+      stream.accept();
+      stream.write(pattern(2 * MIN_FLIGHT_BYTES));
+    });
+    await peer.stream(FrameType.open, 1, '{}');
+    await peer.stream(FrameType.credit, 1, 4 * MIN_FLIGHT_BYTES);
+    return peer;
+  }
+
+  it('asks for an acknowledgement before it has to stop, and not with each frame', async () => {
+    const peer = await sending();
+    const asked = peer.heard(FrameType.data).flatMap(({ ask }, at) => (ask ? [at * WHOLE_BYTES] : []));
+    assert.deepEqual(
+      asked.map((bytes) => Math.floor(bytes / (MIN_FLIGHT_BYTES * ASK_PART))),
+      [0, 1],
+    );
+  });
+
+  it('asks with the first small answer that shares the link, which waits behind what is on its way', async () => {
+    const peer = await RawPeer.met((stream) => {
+      stream.accept();
+      stream.write(stream.id > 1 ? 'small' : pattern(3 * MAX_PAYLOAD_BYTES));
+    });
+    await peer.stream(FrameType.open, 1, '{}');
+    await peer.stream(FrameType.open, 3, '{}');
+    const asked = peer.heard(FrameType.data).map(({ stream, ask }) => [stream, ask]);
+    assert.deepEqual(asked, [
+      [1, false],
+      [1, false],
+      [1, false],
+      [3, true],
+    ]);
   });
 });

@@ -5,6 +5,7 @@ import { decodeReason, decodeUint32, FrameDecoder } from '../../src/tunnel/decod
 import { encodeFrame, encodeHeader, encodeReason, encodeUint32 } from '../../src/tunnel/encode.ts';
 import { CloseCode, TunnelError } from '../../src/tunnel/errors.ts';
 import {
+  ASK_FLAG,
   FRAME_RULES,
   type Frame,
   FrameType,
@@ -34,6 +35,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.constantFrom(...TYPES).chain((type) => 
     type: fc.constant(type),
     stream: sequenced ? fc.integer({ min: 1, max: 0xffff_ffff }) : fc.constant(0),
     sequence: sequenced ? uint32 : fc.constant(0),
+    ask: sequenced ? fc.boolean() : fc.constant(false),
     payload: fc.tuple(length, fc.nat(255)).map(([size, start]) => pattern(size, start)),
   };
   return fc.record(fields, { noNullPrototype: true });
@@ -132,6 +134,7 @@ describe('a broken header', () => {
   it('is rejected for each flag and reserved bit', () => {
     for (const type of TYPES) {
       for (let bit = 0; bit < 24; bit++) {
+        if (2 ** bit === ASK_FLAG << 16 && ruleOf(type).sequenced) continue;
         rejected(
           header((bytes) => bytes.writeUIntBE(2 ** bit, 1, 3), type),
           /reserved/,

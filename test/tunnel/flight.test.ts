@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Flight } from '../../src/tunnel/flight.ts';
 import {
+  FLIGHT_MS,
   MIN_FLIGHT_BYTES,
   PATH_MEMORY_MS,
   PROCESSING_MS,
@@ -42,11 +43,19 @@ describe('what may be on its way', () => {
     assert.ok(Math.abs(flight.limit(false) - 2 * 0.05 * MIB * 40) < 0.2 * MIB, `${flight.limit(false)}`);
   });
 
-  it('is little on a short path, and bounded on a long one', () => {
+  it('is what passes in a while on a short path, and little on one that is slow, too', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     fly(flight, clock, 0.05 * MIB, 2, 1_000);
-    assert.equal(flight.limit(false), MIN_FLIGHT_BYTES);
+    const passes = 0.05 * MIB * FLIGHT_MS;
+    assert.ok(Math.abs(flight.limit(false) - passes) < 0.2 * MIB, `${flight.limit(false)}`);
+    const slow = new Flight(clock);
+    fly(slow, clock, 0.005 * MIB, 2, 1_000);
+    assert.equal(slow.limit(false), MIN_FLIGHT_BYTES);
+  });
+
+  it('is bounded on a long path', () => {
+    const clock = new ScriptedClock();
     const far = new Flight(clock);
     fly(far, clock, MIB, 300, 2_000);
     assert.equal(far.limit(false), SESSION_WINDOW_BYTES);

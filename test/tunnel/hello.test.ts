@@ -44,7 +44,7 @@ describe('hello', () => {
   });
 
   it('starts with `tp` and the version, whatever follows', () => {
-    assert.equal(encodeHello(HELLO).subarray(0, 4).toString('hex'), '74700001');
+    assert.equal(encodeHello(HELLO).subarray(0, 4).toString('hex'), '74700002');
   });
 
   it('may say more than this version knows', () => {
@@ -52,13 +52,13 @@ describe('hello', () => {
   });
 
   it('of another version is told by both numbers, whatever its JSON looks like', () => {
-    for (const version of [0, 2, 0xffff]) {
+    for (const version of [0, 1, PROTOCOL_VERSION + 1, 0xffff]) {
       assert.throws(
         () => decodeHello(raw('\u0000 no JSON', version)),
         (error) =>
           error instanceof TunnelError &&
           error.code === CloseCode.versionMismatch &&
-          error.message === `the peer speaks version ${version} of the tunnel, this is version 1`,
+          error.message === `the peer speaks version ${version} of the tunnel, this is version 2`,
       );
     }
   });

@@ -62,7 +62,8 @@ describe('a peer that breaks a rule of the header', () => {
 
   const headers: [string, Buffer, RegExp][] = [
     ['a type that does not exist', Buffer.alloc(16), /unknown frame type 0/],
-    ['flags', encodeHeader(FrameType.end, 1, 0, 0).fill(1, 1, 2), /reserved/],
+    ['a flag that does not exist', encodeHeader(FrameType.end, 1, 0, 0).fill(2, 1, 2), /reserved/],
+    ['a ping that asks to be acknowledged', encodeHeader(FrameType.ping, 0, 0, 8, true), /reserved/],
     ['reserved bits', encodeHeader(FrameType.end, 1, 0, 0).fill(1, 3, 4), /reserved/],
     ['data on no stream', encodeHeader(FrameType.data, 0, 0, 1), /on stream 0/],
     ['a ping on a stream', encodeHeader(FrameType.ping, 1, 0, 8), /on stream 1/],
@@ -96,7 +97,7 @@ describe('a peer that breaks the order of a session', () => {
 
   it('with a malformed hello ends it', async () => {
     const peer = new RawPeer();
-    await peer.frame(FrameType.hello, Buffer.from('tp\u0000\u0001{"role":"king"}'));
+    await peer.frame(FrameType.hello, Buffer.from('tp\u0000\u0002{"role":"king"}'));
     assertEnded(peer, /malformed hello: role/);
   });
 
@@ -289,7 +290,8 @@ describe('a peer that floods', () => {
     const peer = await RawPeer.met();
     peer.theirs.capacity = 1;
     peer.theirs.hold();
-    // Each stream beyond the limit is owed a reset; the acknowledgement of those before has filled the link.
+    await peer.frame(FrameType.ping, Buffer.alloc(8)); // whose answer fills the link
+    // Each stream beyond the limit is owed a reset.
     const bound = MAX_STREAMS + MAX_CONTROL_FRAMES;
     await flood(peer, bound, (turn) => peer.numbered(FrameType.open, 2 * turn + 1, '{}'));
     assert.equal(peer.closed.length, 0);

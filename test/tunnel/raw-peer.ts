@@ -71,11 +71,16 @@ export class RawPeer {
   }
 
   /** The bytes of a stream's frame, numbered. */
-  numbered(type: FrameType, id: number, payload: Buffer | number | string = Buffer.alloc(0)): Buffer {
+  numbered(
+    type: FrameType,
+    id: number,
+    payload: Buffer | number | string = Buffer.alloc(0),
+    ask = false,
+  ): Buffer {
     const bytes = typeof payload === 'number' ? encodeUint32(payload) : Buffer.from(payload as Buffer);
     const sequence = this.#sequence;
     this.#sequence = nextSequence(sequence);
-    return Buffer.concat([encodeHeader(type, id, sequence, bytes.length), bytes]);
+    return Buffer.concat([encodeHeader(type, id, sequence, bytes.length, ask), bytes]);
   }
 
   async bytes(...buffers: Buffer[]): Promise<void> {

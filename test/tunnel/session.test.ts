@@ -80,9 +80,9 @@ describe('the handshake', () => {
 });
 
 describe('another version', () => {
-  /** A hello of version 2; what follows the version may be anything. */
+  /** A hello of version 3; what follows the version may be anything. */
   const payload = encodeHello(HELLO);
-  payload.writeUInt16BE(2, 2);
+  payload.writeUInt16BE(3, 2);
 
   it('of the end that dialled is answered by a close which says why', async () => {
     const peer = new RawPeer();
@@ -94,7 +94,7 @@ describe('another version', () => {
     );
     assert.deepEqual(lastClose(peer.received), {
       code: CloseCode.versionMismatch,
-      reason: 'the peer speaks version 2 of the tunnel, this is version 1',
+      reason: 'the peer speaks version 3 of the tunnel, this is version 2',
     });
     await assert.rejects(peer.tunnel.ready, { code: CloseCode.versionMismatch });
   });
