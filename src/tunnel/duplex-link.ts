@@ -6,13 +6,24 @@ import { type Clock, type Link, systemClock } from './link.ts';
 export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
   let closed = false;
   let cancelCut = () => {};
+  let corked = false;
+  /** What is sent in one turn of the event loop leaves at once: each write wakes all who pass it on. */
+  const flush = () => {
+    if (!corked) return;
+    corked = false;
+    duplex.uncork();
+  };
   const link: Link = {
     send(buffers) {
       if (closed || duplex.destroyed || duplex.writableEnded) return true;
-      duplex.cork();
+      if (!corked) {
+        corked = true;
+        duplex.cork();
+        setImmediate(flush);
+      }
       let room = true;
       for (const buffer of buffers) room = duplex.write(buffer);
-      duplex.uncork();
+      if (!room) flush();
       return room;
     },
     close() {

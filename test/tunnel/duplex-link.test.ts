@@ -29,6 +29,60 @@ before(async () => {
 });
 after(() => server.close());
 
+/** A Duplex that takes what is written, and what it was given at once each time (bytes). */
+function taking() {
+  const writes: number[] = [];
+  const duplex = new Duplex({
+    read() {},
+    writev(chunks, done) {
+      writes.push(chunks.reduce((sum, { chunk }) => sum + (chunk as Buffer).length, 0));
+      done();
+    },
+    write(chunk: Buffer, _encoding, done) {
+      writes.push(chunk.length);
+      done();
+    },
+    highWaterMark: 1000,
+  });
+  return { duplex, writes };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('what a link is given', () => {
+  it('in one turn of the event loop leaves at once', async () => {
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex);
+    assert.equal(link.send([Buffer.alloc(16), Buffer.alloc(4)]), true);
+    await Promise.resolve();
+    link.send([Buffer.alloc(16)]);
+    assert.deepEqual(writes, []);
+    await turn();
+    assert.deepEqual(writes, [36]);
+    link.send([Buffer.alloc(7)]);
+    await turn();
+    assert.deepEqual(writes, [36, 7]);
+  });
+
+  it('does not wait for the end of the turn where it is as much as may wait', () => {
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex);
+    link.send([Buffer.alloc(400)]);
+    assert.equal(link.send([Buffer.alloc(600)]), false);
+    assert.deepEqual(writes, [1000]);
+  });
+
+  it('leaves before the end, if it is closed in the same turn', async () => {
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex);
+    link.send([Buffer.alloc(16)]);
+    link.close();
+    await once(duplex, 'finish');
+    assert.deepEqual(writes, [16]);
+    duplex.destroy();
+  });
+});
+
 describe('a link over a socket', () => {
   it('carries a session both ways, and its end', async () => {
     const [near, far] = await socketPair();
