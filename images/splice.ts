@@ -7,6 +7,7 @@ import type { TunnelStream } from '../src/tunnel/stream.ts';
  * reset, in both directions; what one side does not read, the other may not send.
  */
 export function splice(socket: Socket, stream: TunnelStream): void {
+  if (stream.destroyed) return cut(socket, stream.errored ?? undefined);
   socket.setNoDelay(true);
   socket.on('error', (error) => stream.destroy(error));
   stream.on('error', (error) => cut(socket, error));

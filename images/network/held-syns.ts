@@ -70,7 +70,7 @@ export class HeldSyns {
     this.#dial(id, key, ends, link);
   }
 
-  /** The accepted stream of a connection that was let through; undefined where it is still to be dialled. */
+  /** The stream of a connection that was let through, which may have ended since; undefined where it is still to be dialled. */
   claim(ends: TcpEnds): TunnelStream | undefined {
     const key = keyOf(ends);
     const dial = this.#dials.get(key);
@@ -101,15 +101,19 @@ export class HeldSyns {
     const dial: Dial = { stream, id };
     this.#dials.set(key, dial);
     const over = (verdict: SynVerdict) => {
-      if (this.#dials.get(key) !== dial) return; // claimed
+      const waiting = dial.id;
+      if (waiting === undefined) return; // let through: its connection is to find what became of its peer
+      dial.id = undefined;
       this.#dials.delete(key);
-      clearTimeout(dial.expiry);
       this.learn(ends, false);
-      if (dial.id !== undefined) this.#options.decide(dial.id, verdict);
+      this.#options.decide(waiting, verdict);
     };
     stream.once('accept', () => {
       this.learn(ends, true);
-      dial.expiry = setTimeout(() => stream.destroy(), CLAIM_LIMIT_MS);
+      dial.expiry = setTimeout(() => {
+        this.#dials.delete(key);
+        stream.destroy();
+      }, CLAIM_LIMIT_MS);
       const waiting = dial.id;
       dial.id = undefined;
       if (waiting !== undefined) this.#options.decide(waiting, 'accept');

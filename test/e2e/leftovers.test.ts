@@ -24,7 +24,8 @@ const MOMENTS: RegExp[] = [
   /proxy pod: the pod to be made/,
   STARTING,
   /network container: the agent/,
-  /the proxy in|✓ proxy pod/, // which of both depends on what the cluster says first
+  // Which of them depends on what the cluster says first; a quick start says only the last.
+  /the proxy in|✓ proxy pod|ready: context/,
   /ready: context/,
 ];
 

@@ -53,6 +53,20 @@ describe('a socket and a stream that are joined', () => {
     await until(() => here.text === 'answer');
   });
 
+  it('reset the caller where the stream has ended before they were joined', async () => {
+    const [caller, socket] = await socketPair();
+    const pair = await tunnelPair();
+    const [peer, stream] = await openStream(pair);
+    const here = follow(caller);
+    stream.on('error', () => {});
+    peer.on('error', () => {});
+    peer.reset(ResetCode.connectionReset, 'read ECONNRESET');
+    await pair.settle();
+    splice(socket, stream);
+    await until(() => here.closed);
+    assert.equal(here.error, 'ECONNRESET');
+  });
+
   it('carry much, whole', async () => {
     const { caller, peer } = await joined();
     const bytes = pattern(2_000_000);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { HeldSyns, type SynVerdict } from '../../../images/network/held-syns.ts';
 import type { TcpEnds } from '../../../images/network/packet.ts';
-import { ResetCode } from '../../../src/tunnel/errors.ts';
+import { ResetCode, type StreamReset } from '../../../src/tunnel/errors.ts';
 import { decodeRequest, type StreamRequest } from '../../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { type TunnelPair, tunnelPair } from '../../tunnel/tunnel-pair.ts';
@@ -77,6 +77,30 @@ describe('a SYN', () => {
     const stream = held.claim(ends(40_000));
     assert.equal(`${stream?.read()}`, '220 ready');
     assert.equal(held.claim(ends(40_000)), undefined, 'it is claimed once');
+  });
+
+  it('that was let through has its stream even where the peer reset at once, and is not dialled again', async () => {
+    held.hold(1, ends(40_000));
+    await pair.settle();
+    dialled().accept();
+    dialled().reset(ResetCode.connectionReset, 'read ECONNRESET');
+    await pair.settle();
+    assert.deepEqual(said, [[1, 'accept']]);
+    assert.equal(
+      (held.claim(ends(40_000))?.errored as StreamReset | undefined)?.code,
+      ResetCode.connectionReset,
+    );
+    assert.equal(dials.length, 1);
+  });
+
+  it('that was let through leaves nothing behind where the peer reset at once and its process has gone', async () => {
+    held.hold(1, ends(40_000));
+    await pair.settle();
+    dialled().accept();
+    dialled().reset(ResetCode.connectionReset, 'read ECONNRESET');
+    await pair.settle();
+    mock.timers.tick(CLAIM_LIMIT_MS);
+    assert.equal(held.claim(ends(40_000)), undefined);
   });
 
   it('is dialled where it was going', async () => {

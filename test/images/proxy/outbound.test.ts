@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it, mock } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { dialOut } from '../../../images/proxy/outbound.ts';
 import { relayUdp } from '../../../images/proxy/udp.ts';
 import {
@@ -16,6 +17,22 @@ import { ResetCode, type StreamReset } from '../../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { tunnelPair } from '../../tunnel/tunnel-pair.ts';
 import { closeAll, closedPort, follow, quiet, serve, until } from '../sockets.ts';
+
+/** A peer of its own thread, which says its port, and when it has reset a connection. */
+const RESETS_AT_ONCE = `
+  const { parentPort, workerData: done } = require('node:worker_threads');
+  const server = require('node:net').createServer((socket) => {
+    socket.resetAndDestroy();
+    socket.once('close', () => {
+      Atomics.store(done, 0, 1);
+      Atomics.notify(done, 0);
+    });
+  });
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+/** It is reset by then (ms), or never. */
+const PATIENCE_MS = 5_000;
 
 const LOOPBACK = Buffer.from([127, 0, 0, 1]);
 
@@ -74,6 +91,28 @@ describe('a connection that the process opens', () => {
     assert.equal(error.code, ResetCode.connectionRefused);
     assert.match(error.message, /ECONNREFUSED/);
     assert.equal(accepted, false);
+  });
+
+  it('is accepted and then reset where the peer has done both before anybody looks', async () => {
+    const done = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const peer = new Worker(RESETS_AT_ONCE, { eval: true, workerData: done });
+    try {
+      const [port] = (await once(peer, 'message')) as [number];
+      const near = await stream((far) => {
+        dialOut(far, '127.0.0.1', port);
+        process.nextTick(() => assert.notEqual(Atomics.wait(done, 0, 0, PATIENCE_MS), 'timed-out'));
+      });
+      let accepted = false;
+      near.once('accept', () => {
+        accepted = true;
+      });
+      const error = await reset(near);
+      assert.equal(error.code, ResetCode.connectionReset);
+      assert.match(error.message, /^connect ECONNRESET/, 'the proxy did not see it connected');
+      assert.equal(accepted, true);
+    } finally {
+      await peer.terminate();
+    }
   });
 
   it('that nobody wants any more is closed', async () => {
