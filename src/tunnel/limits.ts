@@ -45,8 +45,11 @@ export const RATE_SAMPLE_MS = 100;
 /** What was measured of the path counts for this long (ms), and as long again. */
 export const PATH_MEMORY_MS = 10_000;
 
-/** The sender asks for an acknowledgement each time it has sent this part of what may be on its way: it never stalls for one. */
-export const ASK_PART = 1 / 2;
+/**
+ * The sender asks for an acknowledgement each time it has sent this part of what may be on its way: less than half by a
+ * frame, so that two are due before it has to stop, and it goes on after the first.
+ */
+export const ASK_PART = 2 / 5;
 
 /** The receiver acknowledges unasked after this long (ms), so that a quiet session holds nothing. */
 export const ACK_AFTER_MS = 50;

@@ -11,6 +11,15 @@ describe('limits that lean on each other', () => {
     assert.ok(limits.MIN_FLIGHT_BYTES <= limits.SESSION_WINDOW_BYTES);
   });
 
+  it('have two of them due before a sender has to stop, in whole frames', () => {
+    const frame = HEADER_BYTES + limits.QUANTUM_BYTES;
+    // It stops with the frame that reaches its limit, and asks with the frame that reaches the part.
+    const frames = (bytes: number) => Math.ceil(bytes / frame);
+    for (let flight = limits.MIN_FLIGHT_BYTES; flight <= limits.SESSION_WINDOW_BYTES; flight += frame / 4) {
+      assert.ok(2 * frames(flight * limits.ASK_PART) <= frames(flight), `${flight} bytes on their way`);
+    }
+  });
+
   it('leave room for another frame in each window before its credit is used up', () => {
     assert.ok(limits.QUANTUM_BYTES <= MAX_PAYLOAD_BYTES);
     const ungranted = limits.STREAM_WINDOW_BYTES * limits.CREDIT_PART;
