@@ -2,6 +2,7 @@ import { type Duplex, pipeline, type Readable, type Writable } from 'node:stream
 import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
+import { corkForTurn } from './tunnel/cork.ts';
 import { encodePreamble } from './tunnel/preamble.ts';
 
 /**
@@ -39,16 +40,7 @@ export async function joinLink(
  * write wakes the other end. To be called before the two are joined.
  */
 export function writeTogether(from: Readable, to: Writable): void {
-  let corked = false;
-  from.on('data', () => {
-    if (corked) return;
-    corked = true;
-    to.cork();
-    setImmediate(() => {
-      corked = false;
-      to.uncork();
-    });
-  });
+  from.on('data', () => corkForTurn(to));
 }
 
 const closedEarly = () => new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up');

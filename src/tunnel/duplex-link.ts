@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { corkForTurn } from './cork.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
 
@@ -6,24 +7,13 @@ import { type Clock, type Link, systemClock } from './link.ts';
 export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
   let closed = false;
   let cancelCut = () => {};
-  let corked = false;
-  /** What is sent in one turn of the event loop leaves at once: each write wakes all who pass it on. */
-  const flush = () => {
-    if (!corked) return;
-    corked = false;
-    duplex.uncork();
-  };
   const link: Link = {
     send(buffers) {
       if (closed || duplex.destroyed || duplex.writableEnded) return true;
-      if (!corked) {
-        corked = true;
-        duplex.cork();
-        setImmediate(flush);
-      }
+      corkForTurn(duplex);
       let room = true;
       for (const buffer of buffers) room = duplex.write(buffer);
-      if (!room) flush();
+      if (!room) duplex.uncork();
       return room;
     },
     close() {
