@@ -17,7 +17,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
 import { extract } from 'tar-stream';
-import { LAZY_ENTRIES, lazily, shaken } from './bundle-plugins.ts';
+import { LAZY_ENTRIES, lazily, modelsAsText, required, shaken } from './bundle-plugins.ts';
 
 const common: BuildOptions = {
   bundle: true,
@@ -93,7 +93,7 @@ await Promise.all([
       js: `#!/usr/bin/env -S node --
 ${COMMONJS}`,
     },
-    plugins: [lazily, shaken],
+    plugins: [lazily, required, modelsAsText, shaken],
     // Half the text to read; names stay, for the stack of an error that is a bug.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -114,6 +114,7 @@ ${COMMONJS}`,
     outExtension: { '.js': '.mjs' },
     minify: true,
     banner: { js: COMMONJS },
+    plugins: [required],
   }),
   build({
     ...common,

@@ -1,4 +1,5 @@
 /** What of the CLI's dependencies is loaded when: every megabyte of text costs each command some ten milliseconds. */
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Plugin } from 'esbuild';
 
@@ -53,6 +54,24 @@ export const lazily: Plugin = {
   },
 };
 
+/**
+ * Node's HTTP by `require`: who imports it as an ES module reads all of its exports, and one of those is a getter that loads
+ * a whole HTTP client for it (undici), 35 ms of every start.
+ */
+export const required: Plugin = {
+  name: 'required',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?http$/ }, ({ namespace }) =>
+      namespace === 'required'
+        ? { path: 'node:http', external: true }
+        : { path: 'http', namespace: 'required' },
+    );
+    onLoad({ filter: /.*/, namespace: 'required' }, () => ({
+      contents: "module.exports = require('node:http');",
+    }));
+  },
+};
+
 /** Leaves out of the Kubernetes library what nobody imports: its package does not say that loading it does nothing else. */
 export const shaken: Plugin = {
   name: 'shaken',
@@ -63,5 +82,55 @@ export const shaken: Plugin = {
       const resolved = await resolve(path, { ...from, pluginData: shaken.name });
       return { ...resolved, sideEffects: false };
     });
+  },
+};
+
+/** A class of the Kubernetes library that says of which fields its objects are. */
+interface Model {
+  getAttributeTypeMap(): readonly { name: string; baseName: string; type: string; format: string }[];
+  discriminator: unknown;
+}
+
+const isModel = (exported: unknown): exported is Model =>
+  typeof exported === 'function' && 'getAttributeTypeMap' in exported;
+
+/** What stands before the serializer of the Kubernetes library in place of its table of classes. */
+const MODELS_BY_NAME = `
+  const modelOf = (fields) => {
+    const attributes = JSON.parse(fields).map(([name, baseName, type, format]) => ({ name, baseName, type, format }));
+    return class { static getAttributeTypeMap() { return attributes; } };
+  };
+  let typeMap = new Proxy({ __proto__: null }, {
+    get: (known, name) => known[name] ??= Object.hasOwn(fieldsOf, name) ? modelOf(fieldsOf[name]) : undefined,
+  });`;
+
+/**
+ * The Kubernetes library's 750 models as text, each read when the first object of its kind comes: a session sees some twenty
+ * of them, and to make all the classes takes 30 ms of every command.
+ */
+export const modelsAsText: Plugin = {
+  name: 'models-as-text',
+  setup({ onLoad }) {
+    onLoad(
+      { filter: /@kubernetes\/client-node\/dist\/gen\/models\/ObjectSerializer\.js$/ },
+      async ({ path }) => {
+        const fieldsOf: Record<string, string> = {};
+        for (const [name, model] of Object.entries(await import('@kubernetes/client-node'))) {
+          if (!isModel(model)) continue;
+          if (model.discriminator !== undefined)
+            throw new Error(`${name} has subtypes, which are not written down here`);
+          const fields = model
+            .getAttributeTypeMap()
+            .map((each) => [each.name, each.baseName, each.type, each.format]);
+          fieldsOf[name] = JSON.stringify(fields);
+        }
+        const text = await readFile(path, 'utf8');
+        const rest = text
+          .replaceAll(/^(import|export) .* from '\.\.\/models\/\w+\.js';$/gm, '')
+          .replace(/^let typeMap = \{.*?^\};$/ms, MODELS_BY_NAME);
+        if (!rest.includes(MODELS_BY_NAME)) throw new Error(`${path} has no table of models that is known`);
+        return { contents: `const fieldsOf = ${JSON.stringify(fieldsOf)};\n${rest}` };
+      },
+    );
   },
 };
