@@ -26,14 +26,14 @@ export class KernelPath {
 
   /** Takes what there is into use. Returns it in words, for `tp status`. */
   async use(): Promise<string[]> {
-    const holds = await this.#attempt('connections are accepted before the peer has accepted', async () => {
-      this.#queue = openSynQueue((id, ends) => this.held.hold(id, ends));
-      await Promise.all(this.#podAddresses.map((address) => holdSyns(familyOf(address))));
-    });
+    const [holds, keeps] = await Promise.all([
+      this.#attempt('connections are accepted before the peer has accepted', async () => {
+        this.#queue = openSynQueue((id, ends) => this.held.hold(id, ends));
+        await Promise.all(this.#podAddresses.map((address) => holdSyns(familyOf(address))));
+      }),
+      this.#attempt('the process does not see the addresses of its callers', () => this.callers.keep()),
+    ]);
     if (!holds) this.#queue?.close();
-    const keeps = await this.#attempt('the process does not see the addresses of its callers', () =>
-      this.callers.keep(),
-    );
     return [
       holds ? 'NFQUEUE for connections that wait until the peer accepts' : 'plain REDIRECT, without NFQUEUE',
       keeps ? "IP_TRANSPARENT for callers' addresses" : "callers' addresses not kept, without IP_TRANSPARENT",

@@ -27,20 +27,17 @@ async function dockerRoutes({ option }: Family, table = 'main'): Promise<Route[]
 }
 
 /** Brings the TUN device up as the pod's, and sends everything into it. A device goes with its agent, and its routes with it. */
-async function useTun(podAddresses: readonly string[]): Promise<void> {
-  await ip('link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up');
-  await Promise.all(
-    podAddresses.map(async (address) => {
-      const family = familyOf(address);
-      const { bits } = family;
-      // Nobody else can have the address: it is not looked for first.
-      const nodad = bits === 128 ? ['nodad'] : [];
-      await ipAll(family, [
-        ['address', 'replace', `${address}/${bits}`, 'dev', TUN, ...nodad],
-        ['route', 'replace', 'default', 'dev', TUN, 'src', address],
-      ]);
-    }),
-  );
+function tunCommands(family: Family, podAddresses: readonly string[]): string[][] {
+  const { bits } = family;
+  // Nobody else can have the address: it is not looked for first.
+  const nodad = bits === 128 ? ['nodad'] : [];
+  return [
+    ['link', 'set', TUN, 'mtu', `${TUN_MTU}`, 'up'],
+    ...podAddresses.flatMap((address) => [
+      ['address', 'replace', `${address}/${bits}`, 'dev', TUN, ...nodad],
+      ['route', 'replace', 'default', 'dev', TUN, 'src', address],
+    ]),
+  ];
 }
 
 /**
@@ -53,57 +50,61 @@ export async function takeOverRoutes(
   podAddresses: readonly string[],
   clusterAddresses: readonly string[] = [],
 ): Promise<string[]> {
-  const done = (await ip('rule', 'show')).includes(`lookup ${INBOUND_TABLE}`);
+  const [rules, ...main] = await Promise.all([
+    ip('rule', 'show'),
+    ...FAMILIES.map((family) => dockerRoutes(family)),
+  ]);
+  const done = rules.includes(`lookup ${INBOUND_TABLE}`);
   const docker = await Promise.all(
-    FAMILIES.map(async (family) => ({
+    FAMILIES.map(async (family, index) => ({
       family,
-      routes: await dockerRoutes(family, done ? INBOUND_TABLE : 'main'),
+      routes: done ? await dockerRoutes(family, INBOUND_TABLE) : (main[index] ?? []),
+      addresses: podAddresses.filter((address) => familyOf(address) === family),
     })),
   );
-  const gateways = docker.flatMap(({ routes }) => routes.flatMap(({ gateway }) => gateway ?? []));
-  const onFirst = (each: (found: (typeof docker)[number]) => Promise<void>) =>
-    !done && Promise.all(docker.map(each));
-  await onFirst(({ family, routes }) => markInbound(family, routes, podAddresses));
-  await useTun(podAddresses);
-  await onFirst(({ family }) => leaveOnlyGateways(family, clusterAddresses));
-  return gateways;
-}
-
-/** Has what came in through Docker's interfaces answered there, and the rest of TCP redirected to the agent. */
-async function markInbound(family: Family, routes: Route[], podAddresses: readonly string[]): Promise<void> {
-  await ipAll(family, [
-    ...routes.map(({ dst, dev, gateway }) => {
-      const via = gateway ? ['via', gateway] : [];
-      return ['route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE];
-    }),
-    ['rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE],
-  ]);
-  const hasPod = podAddresses.some((address) => familyOf(address) === family);
-  if (!hasPod && routes.length === 0) return;
-  // biome-ignore format: a line for what is looked at, a line for what is done
-  await iptablesAll(family, [
-    { table: 'mangle', words: ['-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
-      '-j', 'CONNMARK', '--set-mark', INBOUND_MARK] },
-    { table: 'mangle', words: ['-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark', '!', '--mark', '0',
-      '-j', 'CONNMARK', '--restore-mark'] },
-    { table: 'nat', words: ['-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
-      '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`] },
-  ]);
-}
-
-/** The TUN device has taken the place of Docker's default route, but where the pod has no address of the family. */
-async function leaveOnlyGateways(family: Family, clusterAddresses: readonly string[]): Promise<void> {
-  const [inbound, main] = await Promise.all([dockerRoutes(family, INBOUND_TABLE), dockerRoutes(family)]);
-  await ipAll(family, [
-    ...inbound.flatMap(({ dst, dev, gateway, prefsrc }) => [
-      ...(gateway && !clusterAddresses.includes(gateway)
-        ? [['route', 'replace', `${gateway}/${family.bits}`, 'dev', dev]]
-        : []),
-      ...(dst === 'default' ? [] : [['route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : [])]]),
+  await Promise.all(
+    docker.flatMap(({ family, routes, addresses }) => [
+      ipAll(family, [
+        ...(done ? [] : [...inboundCommands(routes), ...localCommands(family, routes, clusterAddresses)]),
+        ...(addresses.length > 0 ? tunCommands(family, addresses) : []),
+      ]),
+      done || (addresses.length === 0 && routes.length === 0) ? undefined : redirectTcp(family),
     ]),
-    ...main.filter(({ dst }) => dst === 'default').map(({ dst, dev }) => ['route', 'del', dst, 'dev', dev]),
-  ]);
+  );
+  return docker.flatMap(({ routes }) => routes.flatMap(({ gateway }) => gateway ?? []));
 }
+
+/** Has what came in through Docker's interfaces answered there. */
+const inboundCommands = (routes: Route[]): string[][] => [
+  ...routes.map(({ dst, dev, gateway }) => {
+    const via = gateway ? ['via', gateway] : [];
+    return ['route', 'replace', dst, ...via, 'dev', dev, 'table', INBOUND_TABLE];
+  }),
+  ['rule', 'add', 'fwmark', INBOUND_MARK, 'lookup', INBOUND_TABLE],
+];
+
+/** Leaves of Docker's routes only the gateways. */
+const localCommands = (family: Family, routes: Route[], clusterAddresses: readonly string[]): string[][] => [
+  ...routes.flatMap(({ dev, gateway }) =>
+    gateway && !clusterAddresses.includes(gateway)
+      ? [['route', 'replace', `${gateway}/${family.bits}`, 'dev', dev]]
+      : [],
+  ),
+  ...routes.map(({ dst, dev, prefsrc }) => {
+    return ['route', 'del', dst, 'dev', dev, ...(prefsrc ? ['src', prefsrc] : [])];
+  }),
+];
+
+/** Marks what comes in through Docker's interfaces, and redirects the rest of TCP to the agent. */
+// biome-ignore format: a line for what is looked at, a line for what is done
+const redirectTcp = (family: Family): Promise<void> => iptablesAll(family, [
+  { table: 'mangle', words: ['-A', 'PREROUTING', '-i', 'eth+', '-m', 'conntrack', '--ctstate', 'NEW',
+    '-j', 'CONNMARK', '--set-mark', INBOUND_MARK] },
+  { table: 'mangle', words: ['-A', 'OUTPUT', '-m', 'conntrack', '--ctdir', 'REPLY', '-m', 'connmark', '!', '--mark', '0',
+    '-j', 'CONNMARK', '--restore-mark'] },
+  { table: 'nat', words: ['-A', 'OUTPUT', '-o', TUN, '-p', 'tcp',
+    '-j', 'REDIRECT', '--to-ports', `${REDIRECT_PORT}`] },
+]);
 
 /** Local addresses by the way that Docker's own routes give for them. */
 export class LocalRoutes {
