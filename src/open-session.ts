@@ -100,8 +100,8 @@ export async function openSession(
   const files = progress.step('files', (step) =>
     podFiles({ docker, network, draft, plan, mounts, progress, step }),
   );
-  const mounted = await orAborted(Promise.race([files, reporter.lost]), signal);
-  if (plan.fallback) await proxy.checkFallback();
+  const fallback = plan.fallback ? proxy.checkFallback() : undefined;
+  const [mounted] = await orAborted(Promise.race([Promise.all([files, fallback]), reporter.lost]), signal);
   let giveBack = async () => {};
   if (plan.replaced) {
     const replacement = new Replacement(cluster, plan.replaced, (error) => reporter.failed(error));

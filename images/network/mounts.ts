@@ -39,9 +39,10 @@ export class Mounts {
 
   /** Brings them all, and from then on what changes in those that do. What an earlier agent brought is not brought again. */
   async bring(mounts: readonly WantedMount[]): Promise<BroughtMount[]> {
+    // Each costs a round trip, so side by side; but copies, which may be large, one after the other.
+    const small = mounts.map((mount) => (mount.maxBytes === undefined ? this.#bring(mount) : undefined));
     const brought: BroughtMount[] = [];
-    // One after the other: the traffic is not to wait for them, and one is read while another would be.
-    for (const mount of mounts) brought.push(await this.#bring(mount));
+    for (const [index, mount] of mounts.entries()) brought.push(await (small[index] ?? this.#bring(mount)));
     return brought;
   }
 
