@@ -1,4 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from '../together.ts';
+
+/**
+ * No pod gets its network and a process that listens within this time (ms), and each try in vain is work for the API server and
+ * the node, which have enough to do.
+ */
+const FIRST_TRY_MS = 400;
 
 /** How long the proxy may take to listen after its container has started, in tries and ms between them. */
 const TRIES = 50;
@@ -16,6 +23,7 @@ export async function untilConnected(
   runs: Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  await orAborted(Promise.race([sleep(FIRST_TRY_MS), runs]), signal);
   let left = Number.POSITIVE_INFINITY;
   runs.then(
     () => {
@@ -32,7 +40,7 @@ export async function untilConnected(
       signal.throwIfAborted();
       if (left === 0 || tries === EARLY_TRIES) await runs;
       if (left-- <= 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await sleep(PAUSE_MS);
     }
   }
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { PodSide } from '../../src/cluster/pod-side.ts';
 import type { ProxyPod } from '../../src/cluster/proxy-pod.ts';
 import { TpError } from '../../src/errors.ts';
@@ -11,6 +13,9 @@ import { ApiServer } from './api-server.ts';
 /** Tries before the pod is said to run, and ms between them, as documented. */
 const EARLY_TRIES = 20;
 const PAUSE_MS = 100;
+
+/** How long one that is not said to run is left alone (ms). */
+const FIRST_TRY_MS = 400;
 
 let api: ApiServer;
 /** The pods that were connected to, in vain, in turn. */
@@ -49,6 +54,23 @@ describe('a pod that starts', () => {
     await until(() => tried.length >= 2);
     runs.reject(new TpError('TP_PROXY_PULL', 'no such image'));
     await assert.rejects(connected, { message: 'no such image' });
+  });
+
+  it('is not tried before it can listen, but at once where it runs', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      connect();
+      const { runs } = connect();
+      await immediate();
+      assert.equal(tried.length, 0);
+      runs.resolve(pod('tp-2'));
+      await once(api.server, 'upgrade');
+      assert.deepEqual(tried, ['tp-2']);
+      mock.timers.tick(FIRST_TRY_MS);
+      while (!tried.includes('tp-1')) await once(api.server, 'upgrade');
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('may be another one by the time that it runs', async () => {
