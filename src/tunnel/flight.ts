@@ -41,6 +41,8 @@ export class Flight {
   /** What was delivered since, for the next sample of the rate. */
   #delivered = 0;
   #since: number;
+  /** Whether the last sample of the rate was well above all before. */
+  #grows = false;
   #rate!: RecentExtreme;
   #roundTrip!: RecentExtreme;
 
@@ -53,6 +55,7 @@ export class Flight {
   /** Another link: nothing is known of it. */
   reset(): void {
     const now = this.#clock.now();
+    this.#grows = false;
     this.#rate = new RecentExtreme(Math.max, 0, now);
     this.#roundTrip = new RecentExtreme(Math.min, Number.POSITIVE_INFINITY, now);
   }
@@ -72,7 +75,9 @@ export class Flight {
     this.#delivered += bytes;
     const elapsed = now - this.#since;
     if (elapsed < limits.RATE_SAMPLE_MS) return;
-    this.#rate.add(this.#delivered / elapsed, now);
+    const rate = this.#delivered / elapsed;
+    this.#grows = rate >= limits.RATE_GROWTH * this.#rate.value;
+    this.#rate.add(rate, now);
     this.#begin(now);
   }
 
@@ -88,13 +93,14 @@ export class Flight {
   }
 
   /**
-   * Bytes. While small requests `share` the link what the network holds and no more; else twice what the path does, so that
-   * one which has become faster is found out, or what passes in a while, if that is more.
+   * Bytes. While small requests `share` the link what the network holds and no more; else a multiple of what the path does, so
+   * that one which is or has become faster is found out, or what passes in a while, if that is more.
    */
   limit(share: boolean): number {
+    const gain = this.#grows ? limits.START_GAIN : limits.FLIGHT_GAIN;
     const wanted = share
       ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held(limits.PROCESSING_MS))
-      : Math.max(limits.MIN_FLIGHT_BYTES, 2 * this.#held(), this.#rate.value * limits.FLIGHT_MS);
+      : Math.max(limits.MIN_FLIGHT_BYTES, gain * this.#held(), this.#rate.value * limits.FLIGHT_MS);
     return Math.min(limits.SESSION_WINDOW_BYTES, wanted);
   }
 }

@@ -3,8 +3,8 @@
 /** Bytes a peer may have on its way on a new stream: the product of 100 MiB/s and the 2.5 ms through an API server. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 
-/** A stream that uses up its window within this many round trips gets twice as much … */
-export const WINDOW_ROUND_TRIPS = 2;
+/** A stream that uses up this part of its window within a round trip gets twice as much … */
+export const WINDOW_PART = 1 / 2;
 
 /** … up to this (bytes): 100 MiB/s at a round trip of 80 ms, twice … */
 export const MAX_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
@@ -27,7 +27,16 @@ export const MIN_FLIGHT_BYTES = 512 * 1024;
 /** … and as much as passes in this time (ms): processes that have a lot to do at once are woken less often for each byte. */
 export const FLIGHT_MS = 50;
 
-/** … and as much while small requests share the link, which wait behind it: a millisecond or two of it. */
+/** Bulk alone may have so many times on its way what the path holds, as far as it is known … */
+export const FLIGHT_GAIN = 2;
+
+/** … and so many times while its rate is still found to grow, as at a start: what was delivered is a round trip old … */
+export const START_GAIN = 3;
+
+/** … by at least this from one sample to the next, as in BBR. */
+export const RATE_GROWTH = 1.25;
+
+/** As much (bytes) may be on its way while small requests share the link, which wait behind it: a millisecond or two of it. */
 export const SHARED_FLIGHT_BYTES = 48 * 1024;
 
 /** So much (ms) of a round trip is what the processes on the way take: no network holds anything in it. */

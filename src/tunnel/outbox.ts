@@ -4,6 +4,7 @@ import { Flight } from './flight.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import * as limits from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
+import { Sharing } from './sharing.ts';
 import type { TunnelStream } from './stream.ts';
 
 interface Control {
@@ -32,18 +33,14 @@ export class Outbox {
   #unasked = 0;
   #sequence: number;
   readonly #flight: Flight;
-  readonly #clock: Clock;
-  /** Until when (ms) the link counts as shared with small requests. */
-  #sharedUntil = 0;
-  /** When streams had their last large turn (ms). */
-  readonly #bulk = new WeakMap<TunnelStream, number>();
+  readonly #sharing: Sharing;
   #full = false;
   #started = false;
   #stopped = false;
 
   constructor(firstSequence = 0, clock: Clock = systemClock) {
-    this.#clock = clock;
     this.#flight = new Flight(clock);
+    this.#sharing = new Sharing(clock);
     this.#sequence = firstSequence;
   }
 
@@ -180,33 +177,20 @@ export class Outbox {
       this.#sent++;
       return again.frame;
     }
-    if (this.#inFlight >= this.#flight.limit(this.#shared)) return undefined;
+    if (this.#inFlight >= this.#flight.limit(this.#sharing.now)) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
-      const quantum = this.#shared ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
+      const quantum = this.#sharing.now ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
       const { type, payload, length } = stream.takeTurn(quantum);
-      if (length > 0) this.#noteTurn(stream, length);
+      if (length > 0) this.#sharing.note(stream, length);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
-  }
-
-  /** The end of a piece of bulk may be small: it is still bulk's. */
-  #noteTurn(stream: TunnelStream, length: number): void {
-    const now = this.#clock.now();
-    if (length >= limits.SMALL_TURN_BYTES) this.#bulk.set(stream, now);
-    else if (!stream.hasData && now - (this.#bulk.get(stream) ?? -Infinity) > limits.SHARED_FOR_MS) {
-      this.#sharedUntil = now + limits.SHARED_FOR_MS;
-    }
-  }
-
-  get #shared(): boolean {
-    return this.#clock.now() < this.#sharedUntil;
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {
@@ -214,7 +198,7 @@ export class Outbox {
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
     this.#unasked += bytes;
-    const ask = this.#unasked >= this.#flight.limit(this.#shared) * limits.ASK_PART;
+    const ask = this.#unasked >= this.#flight.limit(this.#sharing.now) * limits.ASK_PART;
     if (ask) this.#unasked = 0;
     const frame = [encodeHeader(type, stream, sequence, length, ask), ...payload];
     const departed = this.#flight.depart(this.#inFlight === 0);

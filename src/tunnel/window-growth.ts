@@ -8,8 +8,8 @@ interface Windowed {
 }
 
 /**
- * Windows that follow the product of bandwidth and delay: one that is used up within a few round trips is what holds its
- * stream back, and is doubled. What all of them have grown by is bounded.
+ * Windows that follow the product of bandwidth and delay: one of which much is used up within a round trip is what holds
+ * its stream back, and is doubled. What all of them have grown by is bounded.
  */
 export class WindowGrowth {
   readonly #clock: Clock;
@@ -26,12 +26,15 @@ export class WindowGrowth {
     const now = this.#clock.now();
     const { since, taken } = this.#begun.get(stream) ?? { since: now, taken: 0 };
     const { window } = stream;
-    if (taken + bytes < window) {
-      this.#begun.set(stream, { since, taken: taken + bytes });
+    const much = window * limits.WINDOW_PART;
+    const used = taken + bytes;
+    if (used < much) {
+      this.#begun.set(stream, { since, taken: used });
       return 0;
     }
     this.#begun.set(stream, { since: now, taken: 0 });
-    if (now - since >= roundTripMs * limits.WINDOW_ROUND_TRIPS) return 0;
+    // By the rate, as a whole window may come at once.
+    if ((now - since) * much >= used * roundTripMs) return 0;
     const room = Math.min(limits.MAX_STREAM_WINDOW_BYTES - window, limits.WINDOW_GROWTH_BYTES - this.#grown);
     const growth = Math.max(0, Math.min(window, room));
     this.#grown += growth;

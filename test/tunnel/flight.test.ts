@@ -6,6 +6,7 @@ import {
   MIN_FLIGHT_BYTES,
   PATH_MEMORY_MS,
   PROCESSING_MS,
+  RATE_SAMPLE_MS,
   SESSION_WINDOW_BYTES,
   SHARED_FLIGHT_BYTES,
 } from '../../src/tunnel/limits.ts';
@@ -41,6 +42,24 @@ describe('what may be on its way', () => {
     const flight = new Flight(clock);
     fly(flight, clock, 0.05 * MIB, 40, 1_000);
     assert.ok(Math.abs(flight.limit(false) - 2 * 0.05 * MIB * 40) < 0.2 * MIB, `${flight.limit(false)}`);
+  });
+
+  it('is three times that while the path is still found to be faster', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    /** What a path of 100 ms delivers in one sample of its rate. */
+    const deliver = (bytes: number) => {
+      const departed = flight.depart(false);
+      clock.advance(RATE_SAMPLE_MS);
+      flight.arrive(bytes, departed);
+      return flight.limit(false) / MIB;
+    };
+    assert.equal(deliver(MIB), 3);
+    assert.equal(deliver(MIB), 2);
+    assert.equal(deliver(2 * MIB), 6);
+    assert.equal(deliver(2.4 * MIB), 4.8);
+    flight.reset();
+    assert.equal(flight.limit(false), MIN_FLIGHT_BYTES);
   });
 
   it('is what passes in a while on a short path, and little on one that is slow, too', () => {

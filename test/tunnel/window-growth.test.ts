@@ -35,6 +35,19 @@ describe('a window', () => {
     assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 20), MAX_STREAM_WINDOW_BYTES);
   });
 
+  it('grows already when half of it is used up within one, and not when that takes longer', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    const grows = (ms: number) => {
+      const each = stream();
+      windows.growth(each, 0, ROUND_TRIP_MS);
+      clock.advance(ms);
+      return windows.growth(each, STREAM_WINDOW_BYTES / 2, ROUND_TRIP_MS);
+    };
+    assert.equal(grows(ROUND_TRIP_MS - 1), STREAM_WINDOW_BYTES);
+    assert.equal(grows(ROUND_TRIP_MS), 0);
+  });
+
   it('stays where its reader is what is slow', () => {
     const clock = new ScriptedClock();
     const windows = new WindowGrowth(clock);
