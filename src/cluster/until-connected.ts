@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from '../together.ts';
 
 /**
@@ -44,3 +43,5 @@ export async function untilConnected(
     }
   }
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -56,7 +56,7 @@ export const PATH_MEMORY_MS = 10_000;
 
 /**
  * The sender asks for an acknowledgement each time it has sent this part of what may be on its way: less than half by a
- * frame, so that two are due before it has to stop, and it goes on after the first.
+ * frame, so that two are due before it has to stop, and it goes on after the first (but one while it is SHARED_FLIGHT_BYTES).
  */
 export const ASK_PART = 2 / 5;
 

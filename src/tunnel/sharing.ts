@@ -7,17 +7,20 @@ export class Sharing {
   readonly #clock: Clock;
   /** When streams had their last large turn (ms). */
   readonly #bulk = new WeakMap<TunnelStream, number>();
-  /** The stream that had the last small turn, and until when (ms) the link counts as shared: for its sake, for that of others. */
-  #last = 0;
-  #untilLast = 0;
-  #untilOthers = 0;
+  /** The streams that had a small turn, and until when (ms) the link counts as shared for its sake; the first to pass come first. */
+  readonly #small = new Map<number, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get now(): boolean {
-    return this.#clock.now() < Math.max(this.#untilLast, this.#untilOthers);
+    const now = this.#clock.now();
+    for (const [id, until] of this.#small) {
+      if (now < until) return true;
+      this.#small.delete(id);
+    }
+    return false;
   }
 
   /** A stream had a turn of `length` bytes. */
@@ -25,13 +28,11 @@ export class Sharing {
     const now = this.#clock.now();
     if (length >= limits.SMALL_TURN_BYTES) {
       this.#bulk.set(stream, now);
-      // What was small was the head of its bulk, as of an answer in HTTP.
-      if (this.#last === stream.id) this.#untilLast = 0;
+      this.#small.delete(stream.id); // what was small was the head of its bulk, as of an answer in HTTP
     } else if (!stream.hasData && now - (this.#bulk.get(stream) ?? -Infinity) > limits.SHARED_FOR_MS) {
       // The end of a piece of bulk may be small, too: it is still bulk's.
-      if (this.#last !== stream.id) this.#untilOthers = this.#untilLast;
-      this.#last = stream.id;
-      this.#untilLast = now + limits.SHARED_FOR_MS;
+      this.#small.delete(stream.id);
+      this.#small.set(stream.id, now + limits.SHARED_FOR_MS); // at the end: a Map keeps the order of insertion
     }
   }
 }

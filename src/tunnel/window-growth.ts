@@ -24,7 +24,13 @@ export class WindowGrowth {
   /** By how much a window may grow (bytes) whose reader has just taken `bytes`, at a round trip of so many ms. */
   growth(stream: Windowed, bytes: number, roundTripMs: number): number {
     const now = this.#clock.now();
-    const { since, taken } = this.#begun.get(stream) ?? { since: now, taken: 0 };
+    const begun = this.#begun.get(stream);
+    if (!begun) {
+      // When these came is not known; what comes from now on is.
+      this.#begun.set(stream, { since: now, taken: 0 });
+      return 0;
+    }
+    const { since, taken } = begun;
     const { window } = stream;
     const much = window * limits.WINDOW_PART;
     const used = taken + bytes;

@@ -50,6 +50,27 @@ describe('the link', () => {
     assert.equal(sharing.now, false);
   });
 
+  it('is shared by a request that came before the heads of several answers', () => {
+    const three = stream(5);
+    sharing.note(two, 100);
+    for (const each of [one, three]) {
+      clock.advance(10);
+      sharing.note(each, 100);
+      sharing.note(each, SMALL_TURN_BYTES);
+    }
+    assert.equal(sharing.now, true);
+    clock.advance(SHARED_FOR_MS - 20);
+    assert.equal(sharing.now, false);
+  });
+
+  it('is not shared by the heads of answers that go on together', () => {
+    sharing.note(one, 100);
+    sharing.note(two, 100);
+    sharing.note(one, SMALL_TURN_BYTES);
+    sharing.note(two, SMALL_TURN_BYTES);
+    assert.equal(sharing.now, false);
+  });
+
   it('is shared by a request that comes after the head of bulk', () => {
     sharing.note(one, 100);
     sharing.note(two, 100);

@@ -24,7 +24,7 @@ it('mounts are asked for side by side, but copies one after the other', async ()
     });
     const answer = async (path: string, before: string[]) => {
       await until(() => asked.has(path));
-      assert.deepEqual([...asked.keys()], before);
+      assert.deepEqual([...asked.keys()].sort(), before); // which of two comes first is the disk's to say
       const stream = asked.get(path);
       assert.ok(stream);
       const archive = pack();
