@@ -100,26 +100,24 @@ export class HeldSyns {
     const stream = link.open(encodeRequest({ kind: 'tcp', host: ends.host, port: ends.port }));
     const dial: Dial = { stream, id };
     this.#dials.set(key, dial);
-    const over = (verdict: SynVerdict) => {
+    const answer = (verdict: SynVerdict) => {
       const waiting = dial.id;
       if (waiting === undefined) return; // let through: its connection is to find what became of its peer
       dial.id = undefined;
-      this.#dials.delete(key);
-      this.learn(ends, false);
+      const accepted = verdict === 'accept';
+      if (!accepted) this.#dials.delete(key);
+      else {
+        dial.expiry = setTimeout(() => {
+          this.#dials.delete(key);
+          stream.destroy();
+        }, CLAIM_LIMIT_MS);
+      }
+      this.learn(ends, accepted);
       this.#options.decide(waiting, verdict);
     };
-    stream.once('accept', () => {
-      this.learn(ends, true);
-      dial.expiry = setTimeout(() => {
-        this.#dials.delete(key);
-        stream.destroy();
-      }, CLAIM_LIMIT_MS);
-      const waiting = dial.id;
-      dial.id = undefined;
-      if (waiting !== undefined) this.#options.decide(waiting, 'accept');
-    });
-    stream.on('error', (error) => over(verdictOf(error)));
-    stream.once('close', () => over('drop'));
+    stream.once('accept', () => answer('accept'));
+    stream.on('error', (error) => answer(verdictOf(error)));
+    stream.once('close', () => answer('drop'));
   }
 }
 

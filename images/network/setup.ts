@@ -55,13 +55,12 @@ export async function takeOverRoutes(
     ...FAMILIES.map((family) => dockerRoutes(family)),
   ]);
   const done = rules.includes(`lookup ${INBOUND_TABLE}`);
-  const docker = await Promise.all(
-    FAMILIES.map(async (family, index) => ({
-      family,
-      routes: done ? await dockerRoutes(family, INBOUND_TABLE) : (main[index] ?? []),
-      addresses: podAddresses.filter((address) => familyOf(address) === family),
-    })),
-  );
+  const found = done ? await Promise.all(FAMILIES.map((each) => dockerRoutes(each, INBOUND_TABLE))) : main;
+  const docker = FAMILIES.map((family, index) => ({
+    family,
+    routes: found[index] ?? [],
+    addresses: podAddresses.filter((address) => familyOf(address) === family),
+  }));
   await Promise.all(
     docker.flatMap(({ family, routes, addresses }) => [
       ipAll(family, [

@@ -177,14 +177,15 @@ export class Outbox {
       this.#sent++;
       return again.frame;
     }
-    if (this.#inFlight >= this.#flight.limit(this.#sharing.now)) return undefined;
+    const shared = this.#sharing.now;
+    if (this.#inFlight >= this.#flight.limit(shared)) return undefined;
     const control = this.#control.shift();
     if (control)
       return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
-      const quantum = this.#sharing.now ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
+      const quantum = shared ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
       const { type, payload, length } = stream.takeTurn(quantum);
       if (length > 0) this.#sharing.note(stream, length);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion

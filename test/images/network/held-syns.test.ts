@@ -58,6 +58,15 @@ function dialled(index = 0): TunnelStream {
   return stream;
 }
 
+/** A SYN's peer accepts, and resets before its connection is claimed. */
+async function letThroughAndReset(): Promise<void> {
+  held.hold(1, ends(40_000));
+  await pair.settle();
+  dialled().accept();
+  dialled().reset(ResetCode.connectionReset, 'read ECONNRESET');
+  await pair.settle();
+}
+
 describe('a SYN', () => {
   it('is refused to a port that nobody can listen on, and nobody is asked', () => {
     held.hold(1, ends(40_000, 0));
@@ -80,11 +89,7 @@ describe('a SYN', () => {
   });
 
   it('that was let through has its stream even where the peer reset at once, and is not dialled again', async () => {
-    held.hold(1, ends(40_000));
-    await pair.settle();
-    dialled().accept();
-    dialled().reset(ResetCode.connectionReset, 'read ECONNRESET');
-    await pair.settle();
+    await letThroughAndReset();
     assert.deepEqual(said, [[1, 'accept']]);
     assert.equal(
       (held.claim(ends(40_000))?.errored as StreamReset | undefined)?.code,
@@ -94,11 +99,7 @@ describe('a SYN', () => {
   });
 
   it('that was let through leaves nothing behind where the peer reset at once and its process has gone', async () => {
-    held.hold(1, ends(40_000));
-    await pair.settle();
-    dialled().accept();
-    dialled().reset(ResetCode.connectionReset, 'read ECONNRESET');
-    await pair.settle();
+    await letThroughAndReset();
     mock.timers.tick(CLAIM_LIMIT_MS);
     assert.equal(held.claim(ends(40_000)), undefined);
   });
