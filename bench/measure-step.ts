@@ -32,7 +32,7 @@ export async function measureStep(place: Place, step: Step): Promise<void> {
 /** Gives how much was done of what the cost is told by. */
 async function measureWay(place: Place, step: Step, way: Way): Promise<number> {
   const { figures, size, round, link } = place;
-  const task = step.task(sizeOn(link, size), round, way);
+  const task = step.task(size, round, way);
   const result = await carry(place, step, way, task);
   for (const [key, kind] of Object.entries(step.rows))
     figures.add(kind, link, way, result[key] ?? Number.NaN);
@@ -62,8 +62,6 @@ async function carry(
 }
 
 const SENDERS = { to: 'pod', from: 'laptop' } as const;
-/** Over a link with a delay a transfer may take much longer: it has less to carry. */
-const sizeOn = (link: Link, size: Size): Size => (link === 0 ? size : { ...size, bytes: size.bytes / 2 });
 
 /** Each round begins with another way, so that none always goes first. */
 function inTurn(ways: readonly Way[], round: number): Way[] {

@@ -108,7 +108,7 @@ function sections({ figures, peer }: Run, aims: readonly Judged[], table: Table,
 /** What the tables show, and where it was measured. */
 function caption({ size: { rounds, bytes, ms }, machine, load }: Run): string {
   const of = rounds === 1 ? 'one round' : `median (minimum–maximum) of ${rounds} interleaved rounds`;
-  const bulk = `bulk of ${bytes / 1024 ** 2} MiB, half as much with a delay, its checksums verified`;
+  const bulk = `bulk of ${bytes / 1024 ** 2} MiB, its checksums verified`;
   const busy = load === undefined ? '' : ` Load average before: ${load.toFixed(2)}.`;
   return `${of}; ${bulk}; small requests for ${ms / 1000} s.${busy} ${machineLine(machine)}.`;
 }
