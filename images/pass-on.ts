@@ -21,7 +21,8 @@ export function passOn(
   { told = () => {}, early = false }: PassOnOptions = {},
 ): void {
   if (!link) return void socket.resetAndDestroy();
-  const stream = link.open(encodeRequest(request));
+  // What is read goes with it, as mostly it is there already.
+  const stream = link.open(encodeRequest(request), early ? 'nextTurn' : 'turn');
   if (early) {
     const missed = () => told(false);
     stream.once('error', missed);

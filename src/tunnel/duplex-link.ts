@@ -1,19 +1,20 @@
 import type { Duplex } from 'node:stream';
-import { corkForTurn } from './cork.ts';
+import { Departure } from './departure.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
 
 /** A link over a Node stream: a socket, a WebSocket's stream, or the two ends of a process. */
 export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
+  const departure = new Departure(duplex, clock);
   let closed = false;
   let cancelCut = () => {};
   const link: Link = {
-    send(buffers) {
+    send(buffers, patience = 'turn') {
       if (closed || duplex.destroyed || duplex.writableEnded) return true;
-      corkForTurn(duplex);
+      departure.within(patience);
       let room = true;
       for (const buffer of buffers) room = duplex.write(buffer);
-      if (!room) duplex.uncork();
+      if (!room) departure.now();
       return room;
     },
     close() {
@@ -29,6 +30,7 @@ export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
   const over = (cause?: Error) => {
     if (closed) return;
     closed = true;
+    departure.now();
     cancelCut();
     link.onClosed(cause);
   };

@@ -75,6 +75,9 @@ export const CREDIT_PART = 1 / 4;
 /** Bytes given to the link at once: few enough to keep turns short, enough to fill a write. */
 export const BATCH_BYTES = 128 * 1024;
 
+/** What nobody waits for leaves with what comes next, or after this long (ms): a server in the pod mostly has answered by then. */
+export const LINGER_MS = 2;
+
 /** Control frames that wait for a peer that does not read; an honest peer has at most a few per stream. */
 export const MAX_CONTROL_FRAMES = 8 * MAX_STREAMS;
 

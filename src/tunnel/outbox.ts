@@ -3,7 +3,7 @@ import { CloseCode, TunnelError } from './errors.ts';
 import { Flight } from './flight.ts';
 import { FrameType, HEADER_BYTES, nextSequence } from './frame.ts';
 import * as limits from './limits.ts';
-import { type Clock, type Link, systemClock } from './link.ts';
+import { type Clock, type Link, lessPatient, type Patience, systemClock } from './link.ts';
 import { Sharing } from './sharing.ts';
 import type { TunnelStream } from './stream.ts';
 
@@ -11,6 +11,7 @@ interface Control {
   type: FrameType;
   stream: number;
   payload: Buffer;
+  patience: Patience;
 }
 
 /**
@@ -34,6 +35,8 @@ export class Outbox {
   #sequence: number;
   readonly #flight: Flight;
   readonly #sharing: Sharing;
+  /** Of the batch that is being put together. */
+  #patience: Patience = 'linger';
   #full = false;
   #started = false;
   #stopped = false;
@@ -97,11 +100,11 @@ export class Outbox {
    * Queues a stream's control frame. False when the peer reads so little that the queue is at its bound.
    * Throws RangeError for a payload that breaks the type's rule.
    */
-  control(type: FrameType, stream: number, payload: Buffer): boolean {
+  control(type: FrameType, stream: number, payload: Buffer, patience: Patience = 'turn'): boolean {
     checkLength(type, payload.length);
     if (type === FrameType.reset && this.#forgetOpening(stream)) return true;
     if (this.#control.length >= limits.MAX_CONTROL_FRAMES) return false;
-    this.#control.push({ type, stream, payload });
+    this.#control.push({ type, stream, payload, patience });
     this.#pump();
     return true;
   }
@@ -147,13 +150,14 @@ export class Outbox {
     while (this.#link && !this.#full && !this.#stopped) {
       const batch = this.#nextBatch();
       if (batch.length === 0) break;
-      this.#full = !this.#link.send(batch);
+      this.#full = !this.#link.send(batch, this.#patience);
     }
   }
 
   #nextBatch(): Buffer[] {
     const batch: Buffer[] = [];
     let bytes = 0;
+    this.#patience = 'linger';
     while (bytes < limits.BATCH_BYTES) {
       const frame = this.#nextFrame();
       if (!frame) break;
@@ -168,6 +172,7 @@ export class Outbox {
   #nextFrame(): Buffer[] | undefined {
     for (const [type, payload] of this.#urgent) {
       this.#urgent.delete(type);
+      this.#hurry('turn');
       return [encodeHeader(type, 0, 0, payload.length), payload];
     }
     if (!this.#started) return undefined;
@@ -175,23 +180,32 @@ export class Outbox {
     if (again) {
       again.departed = this.#flight.depart(this.#sent === 0);
       this.#sent++;
+      this.#hurry('turn');
       return again.frame;
     }
     const shared = this.#sharing.now;
     if (this.#inFlight >= this.#flight.limit(shared)) return undefined;
     const control = this.#control.shift();
-    if (control)
-      return this.#sequenced(control.type, control.stream, [control.payload], control.payload.length);
+    if (control) {
+      const { type, stream, payload, patience } = control;
+      this.#hurry(patience);
+      return this.#sequenced(type, stream, [payload], payload.length);
+    }
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
       if (!stream.sendable) continue;
       const quantum = shared ? limits.SHARED_QUANTUM_BYTES : limits.QUANTUM_BYTES;
-      const { type, payload, length } = stream.takeTurn(quantum);
+      const { type, payload, length, patience } = stream.takeTurn(quantum);
+      this.#hurry(patience);
       if (length > 0) this.#sharing.note(stream, length);
       if (stream.sendable) this.#turns.add(stream); // at the end: a Set keeps the order of insertion
       return this.#sequenced(type, stream.id, payload, length);
     }
     return undefined;
+  }
+
+  #hurry(patience: Patience): void {
+    this.#patience = lessPatient(this.#patience, patience);
   }
 
   #sequenced(type: FrameType, stream: number, payload: Buffer[], length: number): Buffer[] {

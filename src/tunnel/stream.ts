@@ -4,11 +4,12 @@ import { encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownResetCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
 import { FrameType, MAX_PAYLOAD_BYTES } from './frame.ts';
 import { CREDIT_PART } from './limits.ts';
+import type { Patience } from './link.ts';
 
 /** What a stream asks of the tunnel that carries it. */
 export interface StreamCarrier {
-  /** Queues a control frame of this stream ahead of all data. */
-  control(type: FrameType, stream: number, payload: Buffer): void;
+  /** Queues a control frame of this stream ahead of all data. It leaves at once unless `patience` is said. */
+  control(type: FrameType, stream: number, payload: Buffer, patience?: Patience): void;
   /** Asks for a turn to send data or the end. */
   schedule(stream: TunnelStream): void;
   /** The stream is over: nothing more is sent or received on it. */
@@ -24,6 +25,14 @@ export interface TunnelStreamOptions {
   /** Bytes that either side may send before the first credit. */
   sendWindow: number;
   receiveWindow: number;
+}
+
+interface Turn {
+  type: FrameType;
+  payload: Buffer[];
+  /** Bytes of the payload. */
+  length: number;
+  patience: Patience;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -71,7 +80,9 @@ export class TunnelStream extends Duplex {
   accept(answer: Buffer = NOTHING): void {
     if (this.#opened || this.#accepted) throw new Error(`stream ${this.id} cannot be accepted`);
     if (this.#over) return;
-    this.#carrier.control(FrameType.accept, this.id, answer);
+    // A peer that has sent something already waits for what it is answered, not for this.
+    const patience = this.#received.length > 0 ? 'linger' : 'turn';
+    this.#carrier.control(FrameType.accept, this.id, answer, patience);
     this.#accepted = true;
     this.#carrier.schedule(this);
   }
@@ -108,13 +119,15 @@ export class TunnelStream extends Duplex {
   }
 
   /** What this stream sends in its turn: at most `quantum` bytes of data, or the end. */
-  takeTurn(quantum: number): { type: FrameType; payload: Buffer[]; length: number } {
+  takeTurn(quantum: number): Turn {
     if (this.#endDue) {
       this.#endSent = true;
       // Told on the next tick, like a flush below, so that nobody calls into the sending from within it.
       if (this.#ended) process.nextTick(this.#ended);
       this.#ended = undefined;
-      return { type: FrameType.end, payload: [], length: 0 };
+      // Nobody answers to the second end of a stream.
+      const patience = this.#endReceived ? 'linger' : 'turn';
+      return { type: FrameType.end, payload: [], length: 0, patience };
     }
     const limit = Math.min(quantum, this.#credit, MAX_PAYLOAD_BYTES);
     const payload: Buffer[] = [];
@@ -132,7 +145,7 @@ export class TunnelStream extends Duplex {
       process.nextTick(this.#flushed);
       this.#flushed = undefined;
     }
-    return { type: FrameType.data, payload, length };
+    return { type: FrameType.data, payload, length, patience: 'turn' };
   }
 
   /** Handles a frame of the peer. Throws TunnelError (protocolError) when it breaks a rule. */

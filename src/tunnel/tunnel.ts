@@ -4,7 +4,7 @@ import { CloseCode, knownCloseCode, ResetCode, StreamReset, TunnelError } from '
 import { FRAME_RULES, type Frame, FrameType, nextSequence } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, type Role } from './hello.ts';
 import * as limits from './limits.ts';
-import { type Clock, type Link, systemClock } from './link.ts';
+import { type Clock, type Link, type Patience, systemClock } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamCarrier, TunnelStream } from './stream.ts';
 import { WindowGrowth } from './window-growth.ts';
@@ -128,10 +128,10 @@ export class Tunnel implements StreamCarrier {
   }
 
   /**
-   * Opens a stream; `request` tells the peer what for. Throws TunnelError when the session is over or not ready,
+   * Opens a stream; `request` tells the peer what for, and leaves as soon as `patience` says. Throws TunnelError when the session is over or not ready,
    * RangeError for a request of the wrong length. Beyond the peer's count of streams it is reset at once.
    */
-  open(request: Buffer): TunnelStream {
+  open(request: Buffer, patience?: Patience): TunnelStream {
     if (this.#closed || !this.#peer) throw new TunnelError(CloseCode.linkLost, 'the tunnel is not open');
     checkLength(FrameType.open, request.length);
     const stream = this.#newStream(this.#nextId, true, this.#peer);
@@ -141,7 +141,7 @@ export class Tunnel implements StreamCarrier {
     }
     this.#nextId += 2;
     this.#streams.set(stream.id, stream);
-    this.control(FrameType.open, stream.id, request);
+    this.control(FrameType.open, stream.id, request, patience);
     return stream;
   }
 
@@ -152,9 +152,9 @@ export class Tunnel implements StreamCarrier {
     this.#finish(code === CloseCode.done ? undefined : new TunnelError(code, reason));
   }
 
-  control(type: FrameType, stream: number, payload: Buffer): void {
+  control(type: FrameType, stream: number, payload: Buffer, patience: Patience = 'turn'): void {
     if (this.#closed) return;
-    if (!this.#outbox.control(type, stream, payload)) {
+    if (!this.#outbox.control(type, stream, payload, patience)) {
       this.#fail(new TunnelError(CloseCode.protocolError, 'the peer does not read'));
     }
   }

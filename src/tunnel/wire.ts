@@ -2,7 +2,7 @@ import { FrameDecoder } from './decode.ts';
 import { CloseCode, TunnelError } from './errors.ts';
 import type { Frame } from './frame.ts';
 import * as limits from './limits.ts';
-import type { Clock, Link } from './link.ts';
+import type { Clock, Link, Patience } from './link.ts';
 
 /** What a wire tells the tunnel that it belongs to. None is called after `end`, and none from within `send`. */
 export interface WireEvents {
@@ -60,9 +60,9 @@ export class Wire {
   }
 
   /** As Link.send. */
-  send(buffers: Buffer[]): boolean {
+  send(buffers: Buffer[], patience?: Patience): boolean {
     for (const { length } of buffers) this.sent += length;
-    return this.#link.send(buffers);
+    return this.#link.send(buffers, patience);
   }
 
   /** Drops it: what was sent still leaves, and nothing is told any more. */

@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { duplexLink } from '../../src/tunnel/duplex-link.ts';
 import { CloseCode } from '../../src/tunnel/errors.ts';
-import { CLOSE_GRACE_MS } from '../../src/tunnel/limits.ts';
+import { CLOSE_GRACE_MS, LINGER_MS } from '../../src/tunnel/limits.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { pattern, read } from './bytes.ts';
 import { ScriptedClock } from './clock.ts';
@@ -70,6 +70,57 @@ describe('what a link is given', () => {
     link.send([Buffer.alloc(400)]);
     assert.equal(link.send([Buffer.alloc(600)]), false);
     assert.deepEqual(writes, [1000]);
+  });
+
+  it('leaves a turn later, where something is to come that belongs to it', async () => {
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex);
+    link.send([Buffer.alloc(16)], 'nextTurn');
+    await turn();
+    assert.deepEqual(writes, []);
+    await turn();
+    assert.deepEqual(writes, [16]);
+    link.send([Buffer.alloc(16)], 'nextTurn');
+    await turn();
+    link.send([Buffer.alloc(7)]);
+    await turn();
+    assert.deepEqual(writes, [16, 23]);
+  });
+
+  it('leaves after a while, where nobody waits for it, or with what has to leave sooner', async () => {
+    const clock = new ScriptedClock();
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex, clock);
+    link.send([Buffer.alloc(16)], 'linger');
+    clock.advance(LINGER_MS / 2);
+    link.send([Buffer.alloc(1)], 'linger');
+    await turn();
+    clock.advance(LINGER_MS / 2 - 0.1);
+    assert.deepEqual(writes, []);
+    clock.advance(0.1);
+    assert.deepEqual(writes, [17]);
+    link.send([Buffer.alloc(16)], 'linger');
+    link.send([Buffer.alloc(7)], 'turn');
+    link.send([Buffer.alloc(1)], 'linger');
+    await turn();
+    assert.deepEqual(writes, [17, 24]);
+    assert.equal(clock.pending, 0);
+    link.send([Buffer.alloc(2)]);
+    link.send([Buffer.alloc(2)], 'nextTurn');
+    await turn();
+    assert.deepEqual(writes, [17, 24, 4]);
+  });
+
+  it('does not linger where it is as much as may wait, or once the link has closed', async () => {
+    const clock = new ScriptedClock();
+    const { duplex, writes } = taking();
+    const link = duplexLink(duplex, clock);
+    assert.equal(link.send([Buffer.alloc(1000)], 'linger'), false);
+    assert.deepEqual(writes, [1000]);
+    link.send([Buffer.alloc(16)], 'linger');
+    duplex.destroy();
+    await once(duplex, 'close');
+    assert.equal(clock.pending, 0);
   });
 
   it('leaves before the end, if it is closed in the same turn', async () => {

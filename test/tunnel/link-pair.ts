@@ -1,7 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { FrameDecoder } from '../../src/tunnel/decode.ts';
 import type { Frame } from '../../src/tunnel/frame.ts';
-import type { Clock, Link } from '../../src/tunnel/link.ts';
+import type { Clock, Link, Patience } from '../../src/tunnel/link.ts';
 
 export interface LinkScript {
   /** The size of the next chunk; everything at once by default. */
@@ -20,6 +20,8 @@ export class ScriptedLink implements Link {
   onClosed: (cause?: Error) => void = () => {};
   /** Everything this end has sent. */
   readonly sent: Buffer[] = [];
+  /** How soon each of it had to leave. */
+  readonly patience: (Patience | undefined)[] = [];
   capacity: number;
   held = false;
   readonly #script: LinkScript;
@@ -41,10 +43,11 @@ export class ScriptedLink implements Link {
     this.#peer = peer;
   }
 
-  send(buffers: Buffer[]): boolean {
+  send(buffers: Buffer[], patience?: Patience): boolean {
     if (this.#closed || this.#closing) return true;
     const bytes = Buffer.concat(buffers);
     this.sent.push(bytes);
+    this.patience.push(patience);
     const { clock, delayMs } = this.#script;
     if (clock && delayMs) clock.after(delayMs, () => this.#enqueue(bytes));
     else this.#enqueue(bytes);
