@@ -31,6 +31,32 @@ class RecentExtreme {
   }
 }
 
+/** The rate at which bytes are delivered, over one period after the other. */
+class RateSamples {
+  /** In this period (bytes). */
+  delivered = 0;
+  #since: number;
+
+  constructor(now: number) {
+    this.#since = now;
+  }
+
+  begin(now: number): void {
+    this.delivered = 0;
+    this.#since = now;
+  }
+
+  /** `bytes` were delivered. The rate (bytes/ms) of the period of so many ms that has ended by that; else undefined. */
+  take(bytes: number, now: number, periodMs: number): number | undefined {
+    this.delivered += bytes;
+    const elapsed = now - this.#since;
+    if (elapsed < periodMs) return undefined;
+    const rate = this.delivered / elapsed;
+    this.begin(now);
+    return rate;
+  }
+}
+
 /**
  * How much may be on its way: what the path holds, measured by its acknowledgements. Its rate is the greatest at which bytes
  * were delivered lately, its round trip the shortest: their product is what fills it, and what is beyond only waits in
@@ -38,24 +64,29 @@ class RecentExtreme {
  */
 export class Flight {
   readonly #clock: Clock;
-  /** What was delivered since, for the next sample of the rate. */
-  #delivered = 0;
-  #since: number;
-  /** Whether the last sample of the rate was well above all before. */
-  #grows = false;
+  readonly #samples: RateSamples;
+  /** Of a round trip each, which is soon enough to see how fast a path is while a transfer starts. */
+  readonly #quick: RateSamples;
+  /** The last quick sample that was well above all before; counts until the rate itself is measured again. */
+  #found = 0;
+  /** How many quick samples after that were not; of a transfer that starts the first may tell of its windows, not of the path. */
+  #stalled = 0;
   #rate!: RecentExtreme;
   #roundTrip!: RecentExtreme;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#since = clock.now();
+    this.#samples = new RateSamples(clock.now());
+    this.#quick = new RateSamples(clock.now());
     this.reset();
   }
 
   /** Another link: nothing is known of it. */
   reset(): void {
     const now = this.#clock.now();
-    this.#grows = false;
+    this.#begin(now);
+    this.#stalled = 0;
+    this.#found = 0;
     this.#rate = new RecentExtreme(Math.max, 0, now);
     this.#roundTrip = new RecentExtreme(Math.min, Number.POSITIVE_INFINITY, now);
   }
@@ -68,27 +99,35 @@ export class Flight {
     return now;
   }
 
+  #begin(now: number): void {
+    this.#samples.begin(now);
+    this.#quick.begin(now);
+  }
+
   /** Frames of `bytes` were acknowledged at once, of which the last left at `departed`. */
   arrive(bytes: number, departed: number): void {
     const now = this.#clock.now();
     this.#roundTrip.add(now - departed, now);
-    this.#delivered += bytes;
-    const elapsed = now - this.#since;
-    if (elapsed < limits.RATE_SAMPLE_MS) return;
-    const rate = this.#delivered / elapsed;
-    this.#grows = rate >= limits.RATE_GROWTH * this.#rate.value;
+    const quick = this.#quick.take(bytes, now, Math.max(limits.QUICK_SAMPLE_MS, this.#roundTrip.value));
+    if (quick !== undefined) {
+      const grew = quick >= limits.RATE_GROWTH * Math.max(this.#rate.value, this.#found);
+      if (grew) this.#found = quick;
+      this.#stalled = grew ? 0 : this.#stalled + 1;
+    }
+    const rate = this.#samples.take(bytes, now, limits.RATE_SAMPLE_MS);
+    if (rate === undefined) return;
     this.#rate.add(rate, now);
-    this.#begin(now);
+    if (!this.#starts) this.#found = 0;
   }
 
-  #begin(now: number): void {
-    this.#delivered = 0;
-    this.#since = now;
+  /** Whether it is still being found out how fast the path is. */
+  get #starts(): boolean {
+    return this.#stalled < limits.STALLED_SAMPLES;
   }
 
-  /** What the path holds (bytes), as far as it is known, without the first `ms` of its round trip. */
-  #held(ms = 0): number {
-    const held = this.#rate.value * Math.max(0, this.#roundTrip.value - ms);
+  /** What a path of this rate (bytes/ms) holds (bytes), as far as it is known, without the first `ms` of its round trip. */
+  #held(rate: number, ms = 0): number {
+    const held = rate * Math.max(0, this.#roundTrip.value - ms);
     return Number.isFinite(held) ? held : 0;
   }
 
@@ -97,10 +136,16 @@ export class Flight {
    * that one which is or has become faster is found out, or what passes in a while, if that is more.
    */
   limit(share: boolean): number {
-    const gain = this.#grows ? limits.START_GAIN : limits.FLIGHT_GAIN;
+    const rate = this.#rate.value;
+    const held = this.#held(Math.max(rate, this.#found));
+    // What was delivered is a round trip old: more follows for each byte of it, as in TCP's slow start.
+    const most = this.#starts
+      ? Math.max(limits.MIN_FLIGHT_BYTES, limits.START_GAIN * held) +
+        (limits.START_GAIN - 1) * this.#quick.delivered
+      : limits.FLIGHT_GAIN * held;
     const wanted = share
-      ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held(limits.PROCESSING_MS))
-      : Math.max(limits.MIN_FLIGHT_BYTES, gain * this.#held(), this.#rate.value * limits.FLIGHT_MS);
+      ? Math.max(limits.SHARED_FLIGHT_BYTES, this.#held(rate, limits.PROCESSING_MS))
+      : Math.max(limits.MIN_FLIGHT_BYTES, most, rate * limits.FLIGHT_MS);
     return Math.min(limits.SESSION_WINDOW_BYTES, wanted);
   }
 }

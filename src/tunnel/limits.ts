@@ -3,8 +3,11 @@
 /** Bytes a peer may have on its way on a new stream: the product of 100 MiB/s and the 2.5 ms through an API server. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 
-/** A stream that uses up this part of its window within a round trip gets twice as much … */
+/** A stream that uses up this part of its window within a round trip … */
 export const WINDOW_PART = 1 / 2;
+
+/** … gets so many times as much: what may be on its way grows up to START_GAIN times in a round trip … */
+export const WINDOW_GAIN = 4;
 
 /** … up to this (bytes): 100 MiB/s at a round trip of 80 ms, twice … */
 export const MAX_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
@@ -50,6 +53,12 @@ export const SHARED_FOR_MS = 250;
 
 /** The path's rate is taken over at least this long (ms): over less, what piled up for a moment looks like a faster path. */
 export const RATE_SAMPLE_MS = 100;
+
+/** … but while a transfer starts, where bulk is alone, over a round trip, or this (ms) where that is longer. */
+export const QUICK_SAMPLE_MS = 20;
+
+/** A transfer has started when so many of them in a row found nothing faster: in BBR three. */
+export const STALLED_SAMPLES = 2;
 
 /** What was measured of the path counts for this long (ms), and as long again. */
 export const PATH_MEMORY_MS = 10_000;

@@ -9,7 +9,7 @@ interface Windowed {
 
 /**
  * Windows that follow the product of bandwidth and delay: one of which much is used up within a round trip is what holds
- * its stream back, and is doubled. What all of them have grown by is bounded.
+ * its stream back, and grows. What all of them have grown by is bounded.
  */
 export class WindowGrowth {
   readonly #clock: Clock;
@@ -42,7 +42,7 @@ export class WindowGrowth {
     // By the rate, as a whole window may come at once.
     if ((now - since) * much >= used * roundTripMs) return 0;
     const room = Math.min(limits.MAX_STREAM_WINDOW_BYTES - window, limits.WINDOW_GROWTH_BYTES - this.#grown);
-    const growth = Math.max(0, Math.min(window, room));
+    const growth = Math.max(0, Math.min((limits.WINDOW_GAIN - 1) * window, room));
     this.#grown += growth;
     return growth;
   }

@@ -6,6 +6,7 @@ import {
   MIN_FLIGHT_BYTES,
   PATH_MEMORY_MS,
   PROCESSING_MS,
+  QUICK_SAMPLE_MS,
   RATE_SAMPLE_MS,
   SESSION_WINDOW_BYTES,
   SHARED_FLIGHT_BYTES,
@@ -32,6 +33,25 @@ function fly(
   }
 }
 
+/** How long (ms) it takes until a sender has as much on its way as a path holds that carries `bytesPerMs`. */
+function untilFull(bytesPerMs: number, roundTripMs: number): number {
+  const clock = new ScriptedClock();
+  const flight = new Flight(clock);
+  const way: { departed: number; bytes: number; due: number }[] = [];
+  for (; clock.now() < 5_000; clock.advance(1)) {
+    for (let [first] = way; first && first.due <= clock.now(); [first] = way) {
+      flight.arrive(first.bytes, first.departed);
+      way.shift();
+    }
+    const underWay = way.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (underWay >= 0.95 * bytesPerMs * roundTripMs) return clock.now();
+    const bytes = Math.min(bytesPerMs, flight.limit(false) - underWay);
+    if (bytes <= 0) continue;
+    way.push({ departed: flight.depart(underWay === 0), bytes, due: clock.now() + roundTripMs });
+  }
+  throw new Error('never');
+}
+
 describe('what may be on its way', () => {
   it('is little while nothing is known of the path', () => {
     assert.equal(new Flight(new ScriptedClock()).limit(false), MIN_FLIGHT_BYTES);
@@ -55,12 +75,30 @@ describe('what may be on its way', () => {
       return flight.limit(false) / MIB;
     };
     assert.equal(deliver(MIB), 3);
-    assert.equal(deliver(MIB), 2);
+    assert.equal(deliver(MIB), 3);
+    assert.equal(deliver(MIB), 2, 'twice in a row it was no faster');
     assert.equal(deliver(2 * MIB), 6);
-    assert.equal(deliver(2.4 * MIB), 4.8);
+    assert.ok(Math.abs(deliver(2.4 * MIB) - 7.2) < 0.001);
+    assert.ok(Math.abs(deliver(2.4 * MIB) - 4.8) < 0.001, 'a little is not faster');
     flight.reset();
     assert.equal(flight.limit(false), MIN_FLIGHT_BYTES);
   });
+
+  it('grows with each byte that is delivered while a transfer starts', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    const departed = flight.depart(true);
+    clock.advance(QUICK_SAMPLE_MS - 1);
+    flight.arrive(MIB, departed);
+    assert.equal(flight.limit(false), MIN_FLIGHT_BYTES + 2 * MIB);
+    assert.equal(flight.limit(true), SHARED_FLIGHT_BYTES);
+  });
+
+  for (const roundTripMs of [20, 80]) {
+    it(`fills a path of ${roundTripMs} ms within six round trips`, () => {
+      assert.ok(untilFull(0.06 * MIB, roundTripMs) <= 6 * roundTripMs);
+    });
+  }
 
   it('is what passes in a while on a short path, and little on one that is slow, too', () => {
     const clock = new ScriptedClock();

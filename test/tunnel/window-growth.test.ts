@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import {
   MAX_STREAM_WINDOW_BYTES,
   STREAM_WINDOW_BYTES,
+  WINDOW_GAIN,
   WINDOW_GROWTH_BYTES,
 } from '../../src/tunnel/limits.ts';
 import { WindowGrowth } from '../../src/tunnel/window-growth.ts';
@@ -31,7 +32,7 @@ describe('a window', () => {
   it('grows while it is used up within a few round trips, up to its bound', () => {
     const clock = new ScriptedClock();
     const windows = new WindowGrowth(clock);
-    assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 3), 4 * STREAM_WINDOW_BYTES);
+    assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 3), WINDOW_GAIN ** 2 * STREAM_WINDOW_BYTES);
     assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 20), MAX_STREAM_WINDOW_BYTES);
   });
 
@@ -44,7 +45,7 @@ describe('a window', () => {
       clock.advance(ms);
       return windows.growth(each, STREAM_WINDOW_BYTES / 2, ROUND_TRIP_MS);
     };
-    assert.equal(grows(ROUND_TRIP_MS - 1), STREAM_WINDOW_BYTES);
+    assert.equal(grows(ROUND_TRIP_MS - 1), (WINDOW_GAIN - 1) * STREAM_WINDOW_BYTES);
     assert.equal(grows(ROUND_TRIP_MS), 0);
   });
 
