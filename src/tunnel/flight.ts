@@ -67,10 +67,11 @@ export class Flight {
   readonly #samples: RateSamples;
   /** Of a round trip each, which is soon enough to see how fast a path is while a transfer starts. */
   readonly #quick: RateSamples;
-  /** The last quick sample that was well above all before; counts until the rate itself is measured again. */
+  /** The fastest quick sample of a start; counts until that is over and the rate itself was measured again. */
   #found = 0;
-  /** How many quick samples after that were not; of a transfer that starts the first may tell of its windows, not of the path. */
+  /** How many quick samples in a row were no faster, though as much was on its way as may be: then the start is over. */
   #stalled = 0;
+  #filled = false;
   #rate!: RecentExtreme;
   #roundTrip!: RecentExtreme;
 
@@ -110,14 +111,30 @@ export class Flight {
     this.#roundTrip.add(now - departed, now);
     const quick = this.#quick.take(bytes, now, Math.max(limits.QUICK_SAMPLE_MS, this.#roundTrip.value));
     if (quick !== undefined) {
-      const grew = quick >= limits.RATE_GROWTH * Math.max(this.#rate.value, this.#found);
-      if (grew) this.#found = quick;
-      this.#stalled = grew ? 0 : this.#stalled + 1;
+      if (this.#starts) this.#compare(quick);
+      this.#filled = false;
     }
     const rate = this.#samples.take(bytes, now, limits.RATE_SAMPLE_MS);
     if (rate === undefined) return;
+    if (this.#isFaster(rate)) this.#stalled = 0; // the path is another one
     this.#rate.add(rate, now);
     if (!this.#starts) this.#found = 0;
+  }
+
+  /** As much is on its way as may be, for bulk alone: what comes of it tells of the path. */
+  fill(): void {
+    this.#filled = true;
+  }
+
+  #compare(quick: number): void {
+    if (this.#isFaster(quick)) {
+      this.#found = quick;
+      this.#stalled = 0;
+    } else if (this.#filled) this.#stalled++;
+  }
+
+  #isFaster(rate: number): boolean {
+    return rate >= limits.RATE_GROWTH * Math.max(this.#rate.value, this.#found);
   }
 
   /** Whether it is still being found out how fast the path is. */

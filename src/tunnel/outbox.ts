@@ -30,6 +30,8 @@ export class Outbox {
   /** How many of them were sent on this link. */
   #sent = 0;
   #inFlight = 0;
+  /** Whether all had been acknowledged, and nothing more was there to send. */
+  #idle = true;
   /** Bytes sent since an acknowledgement was asked for. */
   #unasked = 0;
   #sequence: number;
@@ -144,6 +146,7 @@ export class Outbox {
     this.#unacknowledged = this.#unacknowledged.slice(count);
     this.#sent = Math.max(0, this.#sent - count);
     this.#pump();
+    this.#idle = this.#inFlight === 0;
   }
 
   #pump(): void {
@@ -184,7 +187,10 @@ export class Outbox {
       return again.frame;
     }
     const shared = this.#sharing.now;
-    if (this.#inFlight >= this.#flight.limit(shared)) return undefined;
+    if (this.#inFlight >= this.#flight.limit(shared)) {
+      if (!shared) this.#flight.fill();
+      return undefined;
+    }
     const control = this.#control.shift();
     if (control) {
       const { type, stream, payload, patience } = control;
@@ -216,7 +222,8 @@ export class Outbox {
     const ask = this.#unasked >= this.#flight.limit(this.#sharing.now) * limits.ASK_PART;
     if (ask) this.#unasked = 0;
     const frame = [encodeHeader(type, stream, sequence, length, ask), ...payload];
-    const departed = this.#flight.depart(this.#inFlight === 0);
+    const departed = this.#flight.depart(this.#idle);
+    this.#idle = false;
     this.#unacknowledged.push({ sequence, bytes, frame, departed });
     this.#sent++;
     this.#inFlight += bytes;

@@ -64,6 +64,8 @@ export class TunnelStream extends Duplex {
   #received: Buffer[] = [];
   #reading = false;
   #endReceived = false;
+  /** Whether data was sent to a peer that has ended: it waits for ours, as for the end of an answer. */
+  #answered = false;
   #over = false;
 
   constructor(carrier: StreamCarrier, { id, opened, sendWindow, receiveWindow }: TunnelStreamOptions) {
@@ -125,8 +127,7 @@ export class TunnelStream extends Duplex {
       // Told on the next tick, like a flush below, so that nobody calls into the sending from within it.
       if (this.#ended) process.nextTick(this.#ended);
       this.#ended = undefined;
-      // Nobody answers to the second end of a stream.
-      const patience = this.#endReceived ? 'linger' : 'turn';
+      const patience = this.#endReceived && !this.#answered ? 'linger' : 'turn';
       return { type: FrameType.end, payload: [], length: 0, patience };
     }
     const limit = Math.min(quantum, this.#credit, MAX_PAYLOAD_BYTES);
@@ -141,6 +142,7 @@ export class TunnelStream extends Duplex {
     }
     this.#credit -= length;
     this.#queued -= length;
+    this.#answered ||= this.#endReceived;
     if (this.#queued === 0 && this.#flushed) {
       process.nextTick(this.#flushed);
       this.#flushed = undefined;

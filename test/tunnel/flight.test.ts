@@ -30,6 +30,7 @@ function fly(
       flight.arrive(bytesPerMs, departure);
     }
     way.push({ departure: flight.depart(way.length === 0), due: clock.now() + roundTripMs });
+    flight.fill();
   }
 }
 
@@ -46,6 +47,7 @@ function untilFull(bytesPerMs: number, roundTripMs: number): number {
     const underWay = way.reduce((sum, { bytes }) => sum + bytes, 0);
     if (underWay >= 0.95 * bytesPerMs * roundTripMs) return clock.now();
     const bytes = Math.min(bytesPerMs, flight.limit(false) - underWay);
+    if (bytes < bytesPerMs) flight.fill();
     if (bytes <= 0) continue;
     way.push({ departed: flight.depart(underWay === 0), bytes, due: clock.now() + roundTripMs });
   }
@@ -68,7 +70,8 @@ describe('what may be on its way', () => {
     const clock = new ScriptedClock();
     const flight = new Flight(clock);
     /** What a path of 100 ms delivers in one sample of its rate. */
-    const deliver = (bytes: number) => {
+    const deliver = (bytes: number, filled = true) => {
+      if (filled) flight.fill();
       const departed = flight.depart(false);
       clock.advance(RATE_SAMPLE_MS);
       flight.arrive(bytes, departed);
@@ -76,7 +79,8 @@ describe('what may be on its way', () => {
     };
     assert.equal(deliver(MIB), 3);
     assert.equal(deliver(MIB), 3);
-    assert.equal(deliver(MIB), 2, 'twice in a row it was no faster');
+    assert.equal(deliver(MIB / 2, false), 3, 'there was no more to send');
+    assert.equal(deliver(MIB), 2, 'twice it was no faster');
     assert.equal(deliver(2 * MIB), 6);
     assert.ok(Math.abs(deliver(2.4 * MIB) - 7.2) < 0.001);
     assert.ok(Math.abs(deliver(2.4 * MIB) - 4.8) < 0.001, 'a little is not faster');
@@ -95,8 +99,8 @@ describe('what may be on its way', () => {
   });
 
   for (const roundTripMs of [20, 80]) {
-    it(`fills a path of ${roundTripMs} ms within six round trips`, () => {
-      assert.ok(untilFull(0.06 * MIB, roundTripMs) <= 6 * roundTripMs);
+    it(`fills a path of ${roundTripMs} ms within few round trips`, () => {
+      assert.ok(untilFull(0.06 * MIB, roundTripMs) <= 4.5 * roundTripMs);
     });
   }
 
@@ -146,6 +150,28 @@ describe('what may be on its way', () => {
     for (let at = 0; at < 8; at++) flight.arrive(0.25 * MIB, departed); // the peer was stopped, and read all at once
     fly(flight, clock, 0.05 * MIB, 40, 60);
     assert.ok(flight.limit(false) < 1.6 * before, `${flight.limit(false)} after ${before}`);
+  });
+
+  it('is not led to start again by what came late and all at once', () => {
+    const clock = new ScriptedClock();
+    const flight = new Flight(clock);
+    const [rate, roundTripMs] = [0.06 * MIB, 20];
+    fly(flight, clock, rate, roundTripMs, 1_000);
+    const way: { departed: number; due: number }[] = [];
+    let most = 0;
+    for (let at = 0; at < 1_000; at++, clock.advance(1)) {
+      // Of each 110 ms the peer is stopped for 80, and then reads four times as fast.
+      const reads = at % 110 < 80 ? 0 : 4;
+      for (let [first] = way, n = 0; first && first.due <= clock.now() && n < reads; n++) {
+        flight.arrive(rate, first.departed);
+        way.shift();
+        [first] = way;
+      }
+      way.push({ departed: flight.depart(false), due: clock.now() + roundTripMs });
+      flight.fill();
+      most = Math.max(most, flight.limit(false));
+    }
+    assert.ok(most < 4 * rate * roundTripMs, `${most / rate / roundTripMs} times what the path holds`);
   });
 
   it('knows nothing of another link', () => {

@@ -46,6 +46,21 @@ describe('how soon a frame has to leave', () => {
     assert.deepEqual(await patienceOf(pair, 'agent', () => near.end()), ['linger']);
   });
 
+  it('is at once for an end that the peer waits for: it has ended and was answered', async () => {
+    const pair = await tunnelPair();
+    const [near, far] = await openStream(pair);
+    near.resume();
+    far.resume();
+    near.end('a request');
+    await pair.settle();
+    const sent = await patienceOf(pair, 'proxy', async () => {
+      far.write('an answer');
+      await pair.settle();
+      far.end();
+    });
+    assert.deepEqual(sent, ['turn', 'turn']);
+  });
+
   it('is the least that anything of it has which is sent together', async () => {
     const pair = await tunnelPair();
     const [near, far] = await openStream(pair);
