@@ -2,7 +2,8 @@ import { type Duplex, pipeline, type Readable, type Writable } from 'node:stream
 import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
-import { corkForTurn } from './tunnel/cork.ts';
+import { Departure } from './tunnel/departure.ts';
+import { systemClock } from './tunnel/link.ts';
 import { encodePreamble } from './tunnel/preamble.ts';
 
 /**
@@ -40,7 +41,8 @@ export async function joinLink(
  * write wakes the other end. To be called before the two are joined.
  */
 export function writeTogether(from: Readable, to: Writable): void {
-  from.on('data', () => corkForTurn(to));
+  const departure = new Departure(to, systemClock);
+  from.on('data', () => departure.within('turn'));
 }
 
 const closedEarly = () => new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up');

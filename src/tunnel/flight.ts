@@ -35,11 +35,7 @@ class RecentExtreme {
 class RateSamples {
   /** In this period (bytes). */
   delivered = 0;
-  #since: number;
-
-  constructor(now: number) {
-    this.#since = now;
-  }
+  #since = 0;
 
   begin(now: number): void {
     this.delivered = 0;
@@ -64,21 +60,20 @@ class RateSamples {
  */
 export class Flight {
   readonly #clock: Clock;
-  readonly #samples: RateSamples;
+  readonly #samples = new RateSamples();
   /** Of a round trip each, which is soon enough to see how fast a path is while a transfer starts. */
-  readonly #quick: RateSamples;
+  readonly #quick = new RateSamples();
   /** The fastest quick sample of a start; counts until that is over and the rate itself was measured again. */
   #found = 0;
   /** How many quick samples in a row were no faster, though as much was on its way as may be: then the start is over. */
   #stalled = 0;
+  /** Whether as much was, in the quick sample that is being taken. */
   #filled = false;
   #rate!: RecentExtreme;
   #roundTrip!: RecentExtreme;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#samples = new RateSamples(clock.now());
-    this.#quick = new RateSamples(clock.now());
     this.reset();
   }
 

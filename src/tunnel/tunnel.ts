@@ -128,8 +128,9 @@ export class Tunnel implements StreamCarrier {
   }
 
   /**
-   * Opens a stream; `request` tells the peer what for, and leaves as soon as `patience` says. Throws TunnelError when the session is over or not ready,
-   * RangeError for a request of the wrong length. Beyond the peer's count of streams it is reset at once.
+   * Opens a stream; `request` tells the peer what for, and leaves as soon as `patience` says. Throws TunnelError when the
+   * session is over or not ready, RangeError for a request of the wrong length. Beyond the peer's count of streams it is
+   * reset at once.
    */
   open(request: Buffer, patience?: Patience): TunnelStream {
     if (this.#closed || !this.#peer) throw new TunnelError(CloseCode.linkLost, 'the tunnel is not open');
@@ -152,7 +153,7 @@ export class Tunnel implements StreamCarrier {
     this.#finish(code === CloseCode.done ? undefined : new TunnelError(code, reason));
   }
 
-  control(type: FrameType, stream: number, payload: Buffer, patience: Patience = 'turn'): void {
+  control(type: FrameType, stream: number, payload: Buffer, patience?: Patience): void {
     if (this.#closed) return;
     if (!this.#outbox.control(type, stream, payload, patience)) {
       this.#fail(new TunnelError(CloseCode.protocolError, 'the peer does not read'));
