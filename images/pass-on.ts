@@ -30,7 +30,7 @@ export function passOn(
       stream.off('error', missed);
       told(true);
     });
-    return splice(socket, stream);
+    return void splice(socket, stream);
   }
   const cancel = () => stream.destroy();
   const refused = () => {

@@ -1,13 +1,18 @@
 import type { Socket } from 'node:net';
+import { carry } from '../src/tunnel/carry.ts';
 import { ResetCode, StreamReset } from '../src/tunnel/errors.ts';
 import type { TunnelStream } from '../src/tunnel/stream.ts';
 
 /**
  * Joins a connected socket and an accepted stream until both are done. A half-close stays a half-close and a reset a
- * reset, in both directions; what one side does not read, the other may not send.
+ * reset, in both directions; what one side does not read, the other may not send. The result lets go of both, and leaves
+ * them paused.
  */
-export function splice(socket: Socket, stream: TunnelStream): void {
-  if (stream.destroyed) return cut(socket, stream.errored ?? undefined);
+export function splice(socket: Socket, stream: TunnelStream): () => void {
+  if (stream.destroyed) {
+    cut(socket, stream.errored ?? undefined);
+    return () => {};
+  }
   socket.setNoDelay(true);
   socket.on('error', (error) => stream.destroy(error));
   stream.on('error', (error) => cut(socket, error));
@@ -17,8 +22,10 @@ export function splice(socket: Socket, stream: TunnelStream): void {
   stream.on('close', () => {
     if (!stream.readableEnded) cut(socket);
   });
-  socket.pipe(stream);
-  stream.pipe(socket);
+  const releases = [carry(socket, stream), carry(stream, socket)];
+  return () => {
+    for (const release of releases) release();
+  };
 }
 
 /** Ends a socket the way the other side's connection ended: mostly with a TCP reset. */

@@ -1,9 +1,8 @@
-import { type Duplex, pipeline, type Readable, type Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
-import { Departure } from './tunnel/departure.ts';
-import { systemClock } from './tunnel/link.ts';
+import { carry } from './tunnel/carry.ts';
 import { encodePreamble } from './tunnel/preamble.ts';
 
 /**
@@ -25,10 +24,8 @@ export async function joinLink(
     linked.catch(() => {}); // also where what follows throws
     if (pod.destroyed || agent.destroyed) throw closedEarly();
     pod.write(encodePreamble(token));
-    // Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event.
-    writeTogether(pod, agent);
-    pipeline(pod, agent, () => agent.destroy());
-    pipeline(agent, pod, () => pod.destroy());
+    pass(pod, agent);
+    pass(agent, pod);
     return await linked;
   } catch (error) {
     pod.destroy();
@@ -36,13 +33,14 @@ export async function joinLink(
   }
 }
 
-/**
- * What `from` gives in one turn of the event loop is written to `to` at once: TLS gives it in records of 16 KiB, and each
- * write wakes the other end. To be called before the two are joined.
- */
-export function writeTogether(from: Readable, to: Writable): void {
-  const departure = new Departure(to, systemClock);
-  from.on('data', () => departure.within('turn'));
+/** Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event. */
+function pass(from: Duplex, to: Duplex): void {
+  carry(from, to);
+  from.on('error', () => {}); // 'close' follows
+  from.once('close', () => {
+    if (from.readableEnded) to.end(() => to.destroy());
+    else to.destroy();
+  });
 }
 
 const closedEarly = () => new TpError('TP_LINK_FAILED', 'the link closed before the tunnel was up');

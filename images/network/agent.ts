@@ -169,7 +169,7 @@ function serve(stream: TunnelStream, payload: Buffer): void {
     dial: (host, port) => from.dial(request.peer, host, port),
     acceptance: acceptanceBy,
     isPaused: () => pause.paused,
-    onAccepted: (socket) => pause.add(socket, stream),
+    onAccepted: (socket, release) => pause.add(socket, stream, release),
     onRefused: () => watch.expect(),
     onOnlyAt(address) {
       if (isLoopback(request.peer.address)) return;

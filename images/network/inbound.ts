@@ -14,8 +14,8 @@ export interface InboundDialOptions {
   onRefused(): void;
   /** It answered, but not at the first address. */
   onOnlyAt(address: string): void;
-  /** It has accepted. */
-  onAccepted(socket: Socket): void;
+  /** It has accepted; `release` lets go of the socket and its stream. */
+  onAccepted(socket: Socket, release: () => void): void;
   /** Where the connection is on the process's side. Throws where the kernel does not say. */
   acceptance(socket: Socket): Acceptance;
   /** Whether the process is about to be ended: what has not been given to it is for the next one. */
@@ -66,8 +66,7 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
         stream.off('error', gone).off('close', gone);
         if (index > 0) options.onOnlyAt(host);
         stream.accept();
-        splice(dialled, stream);
-        options.onAccepted(dialled);
+        options.onAccepted(dialled, splice(dialled, stream));
       });
     });
   };

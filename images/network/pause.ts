@@ -19,16 +19,16 @@ export class Pause {
   );
   /** HTTP/2: what came last says nothing of the other requests on it. */
   readonly #multiplexed = new WeakSet<Socket>();
-  readonly #streams = new WeakMap<Socket, TunnelStream>();
+  readonly #joined = new WeakMap<Socket, { stream: TunnelStream; release: () => void }>();
   #paused = false;
 
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** Follows a connection from the cluster to the process. */
-  add(socket: Socket, stream: TunnelStream): void {
-    this.#streams.set(socket, stream);
+  /** Follows a connection from the cluster to the process; `release` lets go of the two. */
+  add(socket: Socket, stream: TunnelStream, release: () => void): void {
+    this.#joined.set(socket, { stream, release });
     stream.once('data', (chunk: Buffer) => {
       if (chunk.subarray(0, HTTP2.length).equals(HTTP2)) this.#multiplexed.add(socket);
     });
@@ -57,10 +57,10 @@ export class Pause {
    */
   #close(socket: Socket): void {
     this.#open.delete(socket);
-    const stream = this.#streams.get(socket);
-    if (!stream || stream.destroyed) return;
-    socket.unpipe(stream);
-    stream.unpipe(socket);
+    const joined = this.#joined.get(socket);
+    if (!joined || joined.stream.destroyed) return;
+    const { stream, release } = joined;
+    release();
     stream.end();
     stream.once('data', () => stream.destroy()).resume();
     socket.end();

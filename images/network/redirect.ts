@@ -18,7 +18,7 @@ export function redirectServer(tunnel: () => Tunnel | undefined, held: HeldSyns)
     socket.on('error', () => {}); // 'close' follows
     const to = destinationOf(socket);
     const accepted = to && held.claim({ ...sourceOf(socket), ...to });
-    if (accepted) return splice(socket, accepted);
+    if (accepted) return void splice(socket, accepted);
     if (!to || to.port === 0 || isItself(to)) {
       socket.resetAndDestroy();
       return;

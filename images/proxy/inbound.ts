@@ -56,7 +56,7 @@ async function answer(
     if (stream === 'lost') break;
     if (gone.aborted) return void stream.destroy();
     options.onAnswered(port, peer);
-    return splice(socket, stream);
+    return void splice(socket, stream);
   }
   if (gone.aborted) return;
   if (!fallback) throw new Error('nobody listens, and there is no fallback');

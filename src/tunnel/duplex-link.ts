@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Departure } from './departure.ts';
-import { CLOSE_GRACE_MS } from './limits.ts';
+import { CARRY_BYTES, CLOSE_GRACE_MS } from './limits.ts';
 import { type Clock, type Link, systemClock } from './link.ts';
 
 /** A link over a Node stream: a socket, a WebSocket's stream, or the two ends of a process. */
@@ -14,6 +14,7 @@ export function duplexLink(duplex: Duplex, clock: Clock = systemClock): Link {
       departure.within(patience);
       let room = true;
       for (const buffer of buffers) room = duplex.write(buffer);
+      room ||= duplex.writableLength < CARRY_BYTES;
       if (!room) departure.now();
       return room;
     },

@@ -84,6 +84,12 @@ export const CREDIT_PART = 1 / 4;
 /** Bytes given to the link at once: few enough to keep turns short, enough to fill a write. */
 export const BATCH_BYTES = 128 * 1024;
 
+/**
+ * As much (bytes) waits for one end of a stream or link to take it before the other is not read any more: several reads'
+ * worth, which leaves in one write. Each write wakes all on the way.
+ */
+export const CARRY_BYTES = 256 * 1024;
+
 /** What nobody waits for leaves with what comes next, or after this long (ms): a server in the pod mostly has answered by then. */
 export const LINGER_MS = 2;
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
-import { Duplex, PassThrough, Writable } from 'node:stream';
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { PodSide, ProxyWatcher } from '../../src/cluster/pod-side.ts';
 import type { Network } from '../../src/docker/network.ts';
 import type { TpErrorCode } from '../../src/error-codes.ts';
 import { TpError } from '../../src/errors.ts';
-import { joinLink, writeTogether } from '../../src/link.ts';
+import { joinLink } from '../../src/link.ts';
 import { Links } from '../../src/links.ts';
 import type { Progress } from '../../src/progress.ts';
 import { until } from '../images/sockets.ts';
@@ -211,33 +211,6 @@ describe('a link whose sides do not come up together', () => {
     await assert.rejects(join(refuse, open), /refused/);
     assert.equal(opened.length, 3, 'the agent is not asked for a link that has no other end');
     await until(() => opened.every(({ destroyed }) => destroyed));
-  });
-});
-
-describe('what comes in one turn', () => {
-  it('is written at once, and nothing waits for a later one', async () => {
-    const from = new PassThrough();
-    const writes: string[] = [];
-    const to = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        writes.push(chunk.toString());
-        done();
-      },
-      writev: (chunks, done) => {
-        writes.push(chunks.map(({ chunk }) => (chunk as Buffer).toString()).join('+'));
-        done();
-      },
-    });
-    writeTogether(from, to);
-    from.pipe(to);
-    for (const text of ['a', 'b', 'c']) from.write(text);
-    await until(() => writes.length > 0);
-    from.write('d');
-    await until(() => writes.length > 1);
-    from.write('e');
-    from.end('f'); // before the turn is over
-    await once(to, 'finish');
-    assert.deepEqual([writes.slice(0, 2), writes.slice(2).join('+')], [['a+b+c', 'd'], 'e+f']);
   });
 });
 

@@ -118,6 +118,20 @@ describe('a socket and a stream that are joined', () => {
     assert.equal(here.ended, false, 'an end would look like a whole answer');
   });
 
+  it('bring what came just before a reset, both ways', async () => {
+    const [first, second] = [await joined(), await joined()];
+    const [here, there] = [follow(first.caller), follow(second.peer)];
+    first.peer.write('last words');
+    first.peer.reset(ResetCode.connectionReset, 'the process died');
+    // As where the kernel has both for us at once.
+    second.socket.emit('data', Buffer.from('last words'));
+    second.socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    await until(() => here.closed && there.closed);
+    assert.deepEqual([here.text, here.error], ['last words', 'ECONNRESET']);
+    assert.equal(there.text, 'last words');
+    assert.notEqual(there.error, undefined);
+  });
+
   it('cut the caller with a reset when the stream is given up here', async () => {
     const { caller, stream } = await joined();
     const here = follow(caller);

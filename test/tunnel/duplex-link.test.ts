@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { duplexLink } from '../../src/tunnel/duplex-link.ts';
 import { CloseCode } from '../../src/tunnel/errors.ts';
-import { CLOSE_GRACE_MS, LINGER_MS } from '../../src/tunnel/limits.ts';
+import { CARRY_BYTES, CLOSE_GRACE_MS, LINGER_MS } from '../../src/tunnel/limits.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { pattern, read } from './bytes.ts';
 import { ScriptedClock } from './clock.ts';
@@ -67,9 +67,10 @@ describe('what a link is given', () => {
   it('does not wait for the end of the turn where it is as much as may wait', () => {
     const { duplex, writes } = taking();
     const link = duplexLink(duplex);
-    link.send([Buffer.alloc(400)]);
-    assert.equal(link.send([Buffer.alloc(600)]), false);
-    assert.deepEqual(writes, [1000]);
+    assert.equal(link.send([Buffer.alloc(CARRY_BYTES - 1)]), true);
+    assert.deepEqual(writes, []);
+    assert.equal(link.send([Buffer.alloc(1)]), false);
+    assert.deepEqual(writes, [CARRY_BYTES]);
   });
 
   it('leaves a turn later, where something is to come that belongs to it', async () => {
@@ -115,8 +116,8 @@ describe('what a link is given', () => {
     const clock = new ScriptedClock();
     const { duplex, writes } = taking();
     const link = duplexLink(duplex, clock);
-    assert.equal(link.send([Buffer.alloc(1000)], 'linger'), false);
-    assert.deepEqual(writes, [1000]);
+    assert.equal(link.send([Buffer.alloc(CARRY_BYTES)], 'linger'), false);
+    assert.deepEqual(writes, [CARRY_BYTES]);
     link.send([Buffer.alloc(16)], 'linger');
     duplex.destroy();
     await once(duplex, 'close');
@@ -262,7 +263,7 @@ describe('a link that is closed', () => {
     const closed = new Promise((resolve) => {
       link.onClosed = resolve;
     });
-    assert.equal(link.send([Buffer.from('never taken')]), false);
+    link.send([Buffer.from('never taken')]);
     link.close();
     clock.advance(CLOSE_GRACE_MS - 1);
     assert.equal(duplex.destroyed, false);

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Pause } from '../../../images/network/pause.ts';
+import { carry } from '../../../src/tunnel/carry.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { closeAll, socketPair } from '../sockets.ts';
 
@@ -38,8 +39,8 @@ async function connection() {
       done();
     },
   });
-  agent.pipe(stream);
-  pause.add(agent, stream as unknown as TunnelStream);
+  const release = carry(agent, stream);
+  pause.add(agent, stream as unknown as TunnelStream, release);
   return { agent, process: process as Socket, stream, ended: () => ended };
 }
 
