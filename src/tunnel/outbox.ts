@@ -219,7 +219,8 @@ export class Outbox {
     this.#sequence = nextSequence(sequence);
     const bytes = HEADER_BYTES + length;
     this.#unasked += bytes;
-    const ask = this.#unasked >= this.#flight.limit(this.#sharing.now) * limits.ASK_PART;
+    const flight = this.#flight.limit(this.#sharing.now);
+    const ask = this.#unasked >= Math.min(flight * limits.ASK_PART, limits.ASK_BYTES);
     if (ask) this.#unasked = 0;
     const frame = [encodeHeader(type, stream, sequence, length, ask), ...payload];
     const departed = this.#flight.depart(this.#idle);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { FrameDecoder } from '../../src/tunnel/decode.ts';
 import { TunnelError } from '../../src/tunnel/errors.ts';
 import { FrameType, HEADER_BYTES } from '../../src/tunnel/frame.ts';
-import { MIN_FLIGHT_BYTES, SESSION_WINDOW_BYTES, START_GAIN } from '../../src/tunnel/limits.ts';
+import { ASK_BYTES, MIN_FLIGHT_BYTES, SESSION_WINDOW_BYTES, START_GAIN } from '../../src/tunnel/limits.ts';
 import type { Link } from '../../src/tunnel/link.ts';
 import { Outbox } from '../../src/tunnel/outbox.ts';
 import { ScriptedClock } from './clock.ts';
@@ -26,7 +26,12 @@ function outbox(firstSequence?: number) {
   const box = new Outbox(firstSequence, new ScriptedClock());
   box.attach(link);
   box.start();
-  return { box, sequences: () => [...new FrameDecoder().push(Buffer.concat(sent))].map((f) => f.sequence) };
+  const frames = () => [...new FrameDecoder().push(Buffer.concat(sent))];
+  return {
+    box,
+    sequences: () => frames().map(({ sequence }) => sequence),
+    asks: () => frames().map(({ ask }) => ask),
+  };
 }
 
 const REQUEST = Buffer.alloc(2000);
@@ -53,6 +58,21 @@ describe('the outbox', () => {
       for (let count = 0; count < 4; count++) box.control(FrameType.open, 1, REQUEST);
       assert.throws(() => box.acknowledged(expected), TunnelError);
     }
+  });
+
+  it('asks for an acknowledgement after so much, however much may be on its way', () => {
+    const { box, asks } = outbox();
+    const half = Math.ceil(SESSION_WINDOW_BYTES / 2 / FRAME_BYTES);
+    for (let count = 0; count < 3 * half; count++) box.control(FrameType.open, 1, REQUEST);
+    for (let delivered = 0; delivered < half; ) {
+      delivered = Math.min(half, asks().length);
+      box.acknowledged(delivered);
+    }
+    const sent = asks();
+    const asked = sent.flatMap((ask, sequence) => (ask && sequence >= half ? [sequence] : []));
+    const lumps = asked.slice(1).map((sequence, index) => (sequence - (asked[index] ?? 0)) * FRAME_BYTES);
+    assert.ok(lumps.length >= 5, `${lumps.length}`);
+    for (const lump of lumps) assert.ok(lump <= ASK_BYTES + FRAME_BYTES, `${lump}`);
   });
 
   it('has as much on its way as the window allows, wherever the numbers start and acknowledgements fall', () => {
