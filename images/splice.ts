@@ -22,7 +22,7 @@ export function splice(socket: Socket, stream: TunnelStream): () => void {
   stream.on('close', () => {
     if (!stream.readableEnded) cut(socket);
   });
-  const releases = [carry(socket, stream), carry(stream, socket)];
+  const releases = [carry(socket, stream, { gathers: true }), carry(stream, socket)];
   return () => {
     for (const release of releases) release();
   };

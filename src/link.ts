@@ -3,6 +3,7 @@ import type { PodSide } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
 import { carry } from './tunnel/carry.ts';
+import { CLOSE_GRACE_MS } from './tunnel/limits.ts';
 import { encodePreamble } from './tunnel/preamble.ts';
 
 /**
@@ -38,8 +39,12 @@ function pass(from: Duplex, to: Duplex): void {
   carry(from, to);
   from.on('error', () => {}); // 'close' follows
   from.once('close', () => {
-    if (from.readableEnded) to.end(() => to.destroy());
-    else to.destroy();
+    if (to.destroyed) return;
+    if (!from.readableEnded) return void to.destroy();
+    // What it said last still leaves, where anybody takes it.
+    const late = setTimeout(() => to.destroy(), CLOSE_GRACE_MS);
+    to.once('close', () => clearTimeout(late));
+    to.end(() => to.destroy());
   });
 }
 

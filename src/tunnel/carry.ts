@@ -1,21 +1,27 @@
 import type { Readable, Writable } from 'node:stream';
 import { Departure } from './departure.ts';
-import { CARRY_BYTES } from './limits.ts';
-import { type Clock, systemClock } from './link.ts';
+import { CARRY_BYTES, CARRY_CHUNKS } from './limits.ts';
+import { systemClock } from './link.ts';
+
+export interface CarryOptions {
+  /** `to` itself gathers what it is given in a turn of the event loop, as a stream of the tunnel does: see duplexLink. */
+  gathers?: boolean;
+}
 
 /**
  * Writes what `from` gives to `to`, and its end. What comes in one turn of the event loop is written at once, since each
- * write wakes who reads it; `from` is not read while much waits in `to`. Errors are the caller's. The result lets
- * go: `from` is left paused, and its end is no longer passed on.
+ * write wakes who reads it; `from` is not read while much waits in `to`. Errors are the caller's to hear. The result
+ * lets go: `from` is left paused, and its end is no longer passed on.
  */
-export function carry(from: Readable, to: Writable, clock: Clock = systemClock): () => void {
-  const departure = new Departure(to, clock);
+export function carry(from: Readable, to: Writable, { gathers = false }: CarryOptions = {}): () => void {
+  const departure = new Departure(to, systemClock);
   let waiting = false;
+  let chunks = 0;
   const onData = (chunk: Buffer) => {
-    departure.within('turn');
-    if (to.write(chunk) || to.writableLength < CARRY_BYTES) return;
+    if (!gathers) departure.within('turn');
+    chunks = to.writableLength === 0 ? 1 : chunks + 1;
+    if (to.write(chunk) || (to.writableLength < CARRY_BYTES && chunks < CARRY_CHUNKS)) return;
     waiting = true;
-    departure.now();
     from.pause();
   };
   const onDrain = () => {
@@ -25,12 +31,15 @@ export function carry(from: Readable, to: Writable, clock: Clock = systemClock):
   const onEnd = () => to.end();
   // What came before a reset leaves before the reset is passed on.
   const onOver = () => departure.now();
-  from.on('data', onData).on('end', onEnd).prependListener('error', onOver).prependListener('close', onOver);
-  to.on('drain', onDrain);
-  from.resume();
-  return () => {
+  const release = () => {
     from.off('data', onData).off('end', onEnd).off('error', onOver).off('close', onOver).pause();
-    to.off('drain', onDrain);
+    to.off('drain', onDrain).off('close', release);
     departure.now();
   };
+  from.on('data', onData).on('end', onEnd).prependListener('error', onOver).prependListener('close', onOver);
+  to.on('drain', onDrain).on('close', release);
+  // As pipe() does: an end that came before is not told again.
+  if (from.readableEnded) onEnd();
+  else from.resume();
+  return release;
 }

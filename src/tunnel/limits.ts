@@ -96,6 +96,9 @@ export const BATCH_BYTES = 128 * 1024;
  */
 export const CARRY_BYTES = 256 * 1024;
 
+/** … in so many pieces at most: each is an object, too, however small. */
+export const CARRY_CHUNKS = 256;
+
 /** What nobody waits for leaves with what comes next, or after this long (ms): a server in the pod mostly has answered by then. */
 export const LINGER_MS = 2;
 

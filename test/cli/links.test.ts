@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
-import { Duplex } from 'node:stream';
+import { EventEmitter, once } from 'node:events';
+import { Duplex, duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { PodSide, ProxyWatcher } from '../../src/cluster/pod-side.ts';
 import type { Network } from '../../src/docker/network.ts';
@@ -9,6 +9,7 @@ import { TpError } from '../../src/errors.ts';
 import { joinLink } from '../../src/link.ts';
 import { Links } from '../../src/links.ts';
 import type { Progress } from '../../src/progress.ts';
+import { CLOSE_GRACE_MS } from '../../src/tunnel/limits.ts';
 import { until } from '../images/sockets.ts';
 
 /** A stream that takes everything and says nothing. */
@@ -211,6 +212,62 @@ describe('a link whose sides do not come up together', () => {
     await assert.rejects(join(refuse, open), /refused/);
     assert.equal(opened.length, 3, 'the agent is not asked for a link that has no other end');
     await until(() => opened.every(({ destroyed }) => destroyed));
+  });
+});
+
+/** The far ends of a link's two sides that are joined, and the CLI's own. */
+async function joined(pod: Duplex, agent: Duplex) {
+  const sides = { agent: { linked: async () => true }, openStream: async () => agent };
+  const { signal } = new AbortController();
+  await joinLink(
+    { openStream: async () => pod } as unknown as PodSide,
+    sides as unknown as Network,
+    Buffer.alloc(32),
+    signal,
+  );
+}
+
+describe('the two sides of a link', () => {
+  const SIDES = [
+    { what: 'agent to proxy', from: 1 },
+    { what: 'proxy to agent', from: 0 },
+  ] as const;
+  for (const { what, from } of SIDES) {
+    it(`${what}: what one says, and its end, comes at the other, and then both are closed`, async () => {
+      const [pod, atPod] = duplexPair();
+      const [agent, atAgent] = duplexPair();
+      await joined(pod, agent);
+      const [said, heard] = from === 1 ? [atAgent, atPod] : [atPod, atAgent];
+      let text = '';
+      heard.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+      said.end('last words');
+      await once(heard, 'end');
+      assert.ok(text.endsWith('last words'));
+      heard.end();
+      await until(() => pod.destroyed && agent.destroyed);
+    });
+
+    it(`${what}: where one fails, so does the other`, async () => {
+      const [pod, agent] = [silent(), silent()];
+      await joined(pod, agent);
+      const [failing, other] = from === 1 ? [agent, pod] : [pod, agent];
+      failing.destroy(new Error('cut'));
+      await until(() => other.destroyed);
+    });
+  }
+
+  it('closes the proxy’s, too, if that takes nothing any more when the agent’s has ended', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const pod = new Duplex({ read() {}, write() {} });
+    const [agent, atAgent] = duplexPair();
+    await joined(pod, agent);
+    atAgent.end('last words');
+    agent.once('end', () => agent.destroy());
+    await once(agent, 'close');
+    await Promise.resolve();
+    assert.equal(pod.destroyed, false, 'what was said last may still leave');
+    t.mock.timers.tick(CLOSE_GRACE_MS);
+    assert.equal(pod.destroyed, true);
   });
 });
 

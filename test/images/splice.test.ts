@@ -67,6 +67,13 @@ describe('a socket and a stream that are joined', () => {
     assert.equal(here.error, 'ECONNRESET');
   });
 
+  it('pass on at once what the caller sends, since the link gathers it', async () => {
+    const { socket, pair } = await joined();
+    const { length } = pair.proxy.link.sent;
+    socket.emit('data', Buffer.from('question'));
+    assert.ok(pair.proxy.link.sent.length > length);
+  });
+
   it('carry much, whole', async () => {
     const { caller, peer } = await joined();
     const bytes = pattern(2_000_000);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { carry } from '../../src/tunnel/carry.ts';
-import { CARRY_BYTES } from '../../src/tunnel/limits.ts';
+import { CARRY_BYTES, CARRY_CHUNKS } from '../../src/tunnel/limits.ts';
 
 /** What is written at once each time, as text; a write is done when `takes` says so. */
 function writes(takes: (done: () => void) => void = (done) => done()) {
@@ -51,6 +51,44 @@ describe('what one stream gives is carried to another', () => {
     assert.deepEqual(seen, ['a']);
   });
 
+  it('without waiting for the end of the turn, where the other gathers by itself', async () => {
+    const from = new PassThrough();
+    const { to, seen } = writes();
+    carry(from, to, { gathers: true });
+    await turn();
+    from.emit('data', Buffer.from('a'));
+    assert.deepEqual(seen, ['a']);
+  });
+
+  it('with its end, if that had come before', async () => {
+    const from = new PassThrough();
+    from.resume().end();
+    await once(from, 'end');
+    const { to } = writes();
+    carry(from, to);
+    await once(to, 'finish');
+  });
+
+  it('no more pieces than may wait, however small', async () => {
+    const from = new Readable({ read() {} });
+    const { to } = writes(() => {});
+    carry(from, to);
+    await turn();
+    for (let count = 0; count < 2 * CARRY_CHUNKS; count++) from.push('x');
+    await turn();
+    assert.equal(to.writableLength, CARRY_CHUNKS);
+    assert.equal(from.isPaused(), true);
+  });
+
+  it('no longer once the other has closed', async () => {
+    const from = new PassThrough();
+    const { to } = writes();
+    carry(from, to);
+    to.destroy();
+    await once(to, 'close');
+    assert.equal(from.isPaused(), true);
+  });
+
   it('no more of it than may wait, and then the rest', async (t) => {
     const bytes = 4 * CARRY_BYTES;
     let read = 0;
@@ -84,6 +122,7 @@ describe('what one stream gives is carried to another', () => {
     await turn();
     from.write('b');
     release();
+    assert.deepEqual(seen, ['a', 'b']);
     from.end('c');
     await turn();
     assert.deepEqual(seen, ['a', 'b']);

@@ -99,6 +99,19 @@ describe('a connection from the cluster', () => {
     assert.equal(here.text, 'hello');
   });
 
+  it('ends if the process has said so by the time that it is seen to have accepted', async () => {
+    let waiting = true;
+    const port = await serve((socket) => socket.end(), POD);
+    const { near } = await inbound(port, [POD], () => (waiting ? 'queued' : 'accepted'));
+    await quiet();
+    waiting = false;
+    const here = follow(near);
+    await until(() => here.ended);
+    near.end();
+    await until(() => here.closed);
+    assert.equal(here.error, undefined);
+  });
+
   it('is refused if the process ends with it in its queue', async () => {
     const connections: Socket[] = [];
     const port = await serve((socket) => connections.push(socket), POD);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Pause } from '../../../images/network/pause.ts';
 import { carry } from '../../../src/tunnel/carry.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
-import { closeAll, socketPair } from '../sockets.ts';
+import { closeAll, follow, socketPair } from '../sockets.ts';
 
 let now: number;
 let pause: Pause;
@@ -39,7 +39,8 @@ async function connection() {
       done();
     },
   });
-  const release = carry(agent, stream);
+  const releases = [carry(agent, stream), carry(stream, agent)];
+  const release = () => releases.forEach((letGo) => letGo());
   pause.add(agent, stream as unknown as TunnelStream, release);
   return { agent, process: process as Socket, stream, ended: () => ended };
 }
@@ -77,6 +78,20 @@ describe('before the process is ended on purpose', () => {
     await pass(40);
     assert.equal(ended(), true);
     assert.equal(state.over, true);
+  });
+
+  it('what the caller sends before it has heard does not reach the process', async () => {
+    const { process, stream, ended } = await connection();
+    const there = follow(process);
+    process.write('an answer');
+    await pass(4);
+    begin();
+    await pass(40);
+    assert.equal(ended(), true);
+    stream.push('another request');
+    await pass(10);
+    assert.equal(there.text, '');
+    assert.equal(stream.destroyed, true);
   });
 
   it('one whose request is not answered yet is waited for', async () => {
