@@ -227,6 +227,9 @@ async function joined(pod: Duplex, agent: Duplex) {
   );
 }
 
+/** Takes nothing, and says nothing by itself. */
+const stuck = () => new Duplex({ read() {}, write() {} });
+
 describe('the two sides of a link', () => {
   const SIDES = [
     { what: 'agent to proxy', from: 1 },
@@ -248,17 +251,29 @@ describe('the two sides of a link', () => {
     });
 
     it(`${what}: where one fails, so does the other`, async () => {
-      const [pod, agent] = [silent(), silent()];
+      const [pod, agent] = [stuck(), stuck()];
       await joined(pod, agent);
       const [failing, other] = from === 1 ? [agent, pod] : [pod, agent];
+      failing.push('what the other does not take');
+      await once(failing, 'data');
       failing.destroy(new Error('cut'));
       await until(() => other.destroyed);
     });
   }
 
+  it('closes the proxy’s, too, when that has taken what the agent’s said last', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const pod = silent();
+    const [agent, atAgent] = duplexPair();
+    await joined(pod, agent);
+    atAgent.end('last words');
+    agent.once('end', () => agent.destroy());
+    await once(pod, 'close');
+  });
+
   it('closes the proxy’s, too, if that takes nothing any more when the agent’s has ended', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const pod = new Duplex({ read() {}, write() {} });
+    const pod = stuck();
     const [agent, atAgent] = duplexPair();
     await joined(pod, agent);
     atAgent.end('last words');

@@ -88,10 +88,12 @@ describe('before the process is ended on purpose', () => {
     begin();
     await pass(40);
     assert.equal(ended(), true);
+    process.write('what nobody asked for');
+    await pass(10);
     stream.push('another request');
     await pass(10);
     assert.equal(there.text, '');
-    assert.equal(stream.destroyed, true);
+    assert.deepEqual([stream.destroyed, stream.errored], [true, null]);
   });
 
   it('one whose request is not answered yet is waited for', async () => {
