@@ -40,7 +40,9 @@ async function connection() {
     },
   });
   const releases = [carry(agent, stream), carry(stream, agent)];
-  const release = () => releases.forEach((letGo) => letGo());
+  const release = () => {
+    for (const letGo of releases) letGo();
+  };
   pause.add(agent, stream as unknown as TunnelStream, release);
   return { agent, process: process as Socket, stream, ended: () => ended };
 }
