@@ -186,6 +186,19 @@ describe('a link that is cut', () => {
   });
 });
 
+/** Joins the two sides of a link; the agent never says that it has one, if not `linked`. */
+const join = (
+  pod: () => Promise<Duplex>,
+  side: () => Promise<Duplex>,
+  linked = () => new Promise<boolean>(() => {}),
+) =>
+  joinLink(
+    { openStream: pod } as unknown as PodSide,
+    { agent: { linked }, openStream: side } as unknown as Network,
+    Buffer.alloc(32),
+    new AbortController().signal,
+  );
+
 describe('a link whose sides do not come up together', () => {
   it('leaves no stream open, and nothing unhandled', async () => {
     const opened: Duplex[] = [];
@@ -198,14 +211,6 @@ describe('a link whose sides do not come up together', () => {
       stream.destroy();
       return stream;
     };
-    const agent = { linked: () => new Promise(() => {}) };
-    const join = (pod: () => Promise<Duplex>, side: () => Promise<Duplex>) =>
-      joinLink(
-        { openStream: pod } as unknown as PodSide,
-        { agent, openStream: side } as unknown as Network,
-        Buffer.alloc(32),
-        new AbortController().signal,
-      );
     const refuse = () => Promise.reject(new Error('refused'));
     await assert.rejects(join(open, refuse), /refused/);
     await assert.rejects(join(open, late), { code: 'TP_LINK_FAILED' });
@@ -215,32 +220,34 @@ describe('a link whose sides do not come up together', () => {
   });
 });
 
-/** The far ends of a link's two sides that are joined, and the CLI's own. */
-async function joined(pod: Duplex, agent: Duplex) {
-  const sides = { agent: { linked: async () => true }, openStream: async () => agent };
-  const { signal } = new AbortController();
-  await joinLink(
-    { openStream: async () => pod } as unknown as PodSide,
-    sides as unknown as Network,
-    Buffer.alloc(32),
-    signal,
+/** The same, of two sides that come up. */
+const joined = (pod: Duplex, agent: Duplex) =>
+  join(
+    async () => pod,
+    async () => agent,
+    async () => true,
   );
-}
 
 /** Takes nothing, and says nothing by itself. */
 const stuck = () => new Duplex({ read() {}, write() {} });
 
+/** The agent says something, ends and closes, on a link to `pod`. */
+async function agentEnds(pod: Duplex): Promise<void> {
+  const [agent, atAgent] = duplexPair();
+  await joined(pod, agent);
+  atAgent.end('last words');
+  agent.once('end', () => agent.destroy());
+  await once(agent, 'close');
+}
+
 describe('the two sides of a link', () => {
-  const SIDES = [
-    { what: 'agent to proxy', from: 1 },
-    { what: 'proxy to agent', from: 0 },
-  ] as const;
-  for (const { what, from } of SIDES) {
+  for (const fromAgent of [true, false]) {
+    const what = fromAgent ? 'agent to proxy' : 'proxy to agent';
     it(`${what}: what one says, and its end, comes at the other, and then both are closed`, async () => {
       const [pod, atPod] = duplexPair();
       const [agent, atAgent] = duplexPair();
       await joined(pod, agent);
-      const [said, heard] = from === 1 ? [atAgent, atPod] : [atPod, atAgent];
+      const [said, heard] = fromAgent ? [atAgent, atPod] : [atPod, atAgent];
       let text = '';
       heard.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
       said.end('last words');
@@ -253,7 +260,7 @@ describe('the two sides of a link', () => {
     it(`${what}: where one fails, so does the other`, async () => {
       const [pod, agent] = [stuck(), stuck()];
       await joined(pod, agent);
-      const [failing, other] = from === 1 ? [agent, pod] : [pod, agent];
+      const [failing, other] = fromAgent ? [agent, pod] : [pod, agent];
       failing.push('what the other does not take');
       await once(failing, 'data');
       failing.destroy(new Error('cut'));
@@ -265,22 +272,13 @@ describe('the two sides of a link', () => {
   it('closes the proxy’s, too, when that has taken what the agent’s said last', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const pod = silent();
-    const [agent, atAgent] = duplexPair();
-    await joined(pod, agent);
-    atAgent.end('last words');
-    agent.once('end', () => agent.destroy());
-    await once(pod, 'close');
+    await Promise.all([once(pod, 'close'), agentEnds(pod)]);
   });
 
   it('closes the proxy’s, too, if that takes nothing any more when the agent’s has ended', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const pod = stuck();
-    const [agent, atAgent] = duplexPair();
-    await joined(pod, agent);
-    atAgent.end('last words');
-    agent.once('end', () => agent.destroy());
-    await once(agent, 'close');
-    await Promise.resolve();
+    await agentEnds(pod);
     assert.equal(pod.destroyed, false, 'what was said last may still leave');
     t.mock.timers.tick(CLOSE_GRACE_MS);
     assert.equal(pod.destroyed, true);
