@@ -139,8 +139,9 @@ export async function composeUp(words: string[], _flags: unknown, command: Comma
 }
 
 export async function rbac({ replace }: { replace?: boolean }): Promise<void> {
-  const { REPLACE_RIGHTS, RIGHTS, roleManifest } = await import('./cluster/role.ts');
-  process.stdout.write(roleManifest(replace ? [...RIGHTS, ...REPLACE_RIGHTS] : RIGHTS));
+  const { REPLACE_RIGHTS, RIGHTS, roleManifest, STRAIGHT_RIGHTS } = await import('./cluster/role.ts');
+  const rights = [...RIGHTS, ...STRAIGHT_RIGHTS, ...(replace ? REPLACE_RIGHTS : [])];
+  process.stdout.write(roleManifest(rights));
 }
 
 export async function completion(shell: string): Promise<void> {

@@ -23,15 +23,29 @@ export async function joinLink(
     const agent = await network.openStream();
     const linked = Promise.race([network.agent.linked(), cut(agent)]);
     linked.catch(() => {}); // also where what follows throws
-    if (pod.destroyed || agent.destroyed) throw closedEarly();
-    pod.write(encodePreamble(token));
-    pass(pod, agent);
-    pass(agent, pod);
+    join(pod, agent, token);
     return await linked;
   } catch (error) {
     pod.destroy();
     throw error;
   }
+}
+
+/** Has the agent's tunnel, which is up, go on over `pod`: each end drops its old link for the new one. Throws TpError. */
+export async function moveLink(pod: Duplex, network: Network, token: Buffer): Promise<void> {
+  try {
+    join(pod, await network.openStream(), token);
+  } catch (error) {
+    pod.destroy();
+    throw error;
+  }
+}
+
+function join(pod: Duplex, agent: Duplex, token: Buffer): void {
+  if (pod.destroyed || agent.destroyed) throw closedEarly();
+  pod.write(encodePreamble(token));
+  pass(pod, agent);
+  pass(agent, pod);
 }
 
 /** Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event. */

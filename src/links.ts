@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PodSide, ProxyWatcher } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
-import { joinLink } from './link.ts';
+import { joinLink, moveLink } from './link.ts';
 import type { Progress } from './progress.ts';
 
 /** The first try to connect again comes after this long (ms), each next one later … */
@@ -24,6 +24,9 @@ const GONE = new Set(['TP_SESSION_GONE', 'TP_NAMESPACE_ENDS']);
 /** … and where the cluster refuses us, if it says so for this long (ms): one that starts again refuses everybody at first. */
 const REFUSALS = new Set(['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
 const REFUSED_MS = 20_000;
+
+/** A straight link that is lost sooner than this (ms) is not tried again: something on that way ends what lasts. */
+const TRUSTED_MS = 60_000;
 
 export interface LinksOptions {
   proxy: PodSide;
@@ -47,6 +50,11 @@ export class Links {
   #leaving = false;
   /** How often links had to be made again. */
   #reconnects = 0;
+  /** Links of the agent that were made, straight ones aside. */
+  #made = 0;
+  /** When the link moved to the straight way (ms, monotonic); undefined while it is a port-forward. */
+  #straightSince: number | undefined;
+  #straightTrusted = true;
 
   constructor(options: LinksOptions) {
     this.#options = options;
@@ -54,6 +62,11 @@ export class Links {
 
   get connected(): boolean {
     return this.#linked && this.#options.proxy.connected && !this.#leaving;
+  }
+
+  /** Whether the link leads straight from the API server to the pod. */
+  get straight(): boolean {
+    return this.#straightSince !== undefined;
   }
 
   get reconnects(): number {
@@ -68,6 +81,7 @@ export class Links {
       else if (event.event === 'unlinked') this.#lose(event.reason);
     });
     await joinLink(proxy, network, token, signal);
+    void this.#straighten();
     proxy.watch({
       onLost: (error) => this.#mend(error.message),
       onEvent: (event) => {
@@ -83,9 +97,31 @@ export class Links {
     this.#stopped.abort();
   }
 
+  /**
+   * A link begins as a port-forward, which comes up wherever tp can be used, and moves to the straight way where there is one:
+   * docs/adr/0037-straight-links.md
+   */
+  async #straighten(): Promise<void> {
+    const { proxy, network, token } = this.#options;
+    const made = ++this.#made;
+    this.#straightSince = undefined;
+    if (!this.#straightTrusted) return;
+    try {
+      const pod = await proxy.openStraightStream(this.#stopped.signal);
+      if (made !== this.#made || !this.connected) return void pod.destroy();
+      await moveLink(pod, network, token);
+      this.#straightSince = performance.now();
+    } catch {
+      // There is no such way here: the port-forward goes on.
+    }
+  }
+
   #lose(why: string): void {
     const had = this.#linked;
     this.#linked = false;
+    if (this.#straightSince !== undefined)
+      this.#straightTrusted = performance.now() - this.#straightSince >= TRUSTED_MS;
+    this.#straightSince = undefined;
     if (had) this.#mend(why); // one that did not come up is told to whoever makes it
   }
 
@@ -153,6 +189,7 @@ export class Links {
     }
     if (this.#linked) return;
     const resumed = await joinLink(proxy, network, token, signal);
+    void this.#straighten();
     if (!resumed) progress.say('connections through the old pod end with it; new ones go to this one');
   }
 }

@@ -37,7 +37,10 @@ export interface SessionPlan extends LoopbackPorts {
   resumeLimitMs: number;
   /** The workload that is scaled to zero meanwhile. */
   replaced: Replaced | undefined;
+  /** On the pod's loopback, where a port-forward leads. */
   tunnelPort: number;
+  /** On the pod's address: for the kubelet's probe, and for straight links. */
+  healthPort: number;
   objects: SessionObjects;
   /** Volumes that the proxy's pod has only as empty ones. */
   emptied: string[];
@@ -142,6 +145,7 @@ export function planSession(input: PlanInput): SessionPlan {
     fallback,
     resumeLimitMs,
     tunnelPort,
+    healthPort,
     emptied: emptiedVolumes(stand),
     copies,
     madeUpUser: madeUpUser(stand),

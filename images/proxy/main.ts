@@ -26,6 +26,7 @@ import { Listeners } from './listeners.ts';
 import { dialOut } from './outbound.ts';
 import { readinessServer } from './readiness.ts';
 import { sessionServer } from './sessions.ts';
+import { StraightLinks } from './straight-links.ts';
 import { relayUdp } from './udp.ts';
 
 letPassingBytesPile();
@@ -75,8 +76,10 @@ function serve(role: Role, stream: TunnelStream, payload: Buffer, tunnel: Tunnel
   else stream.reset(ResetCode.badRequest, `${request.kind} is not for ${role}`);
 }
 
+const straight = new StraightLinks();
 const links = sessionServer({
   tokenSha256: config.tokenSha256,
+  onToken: (token) => straight.learn(token),
   onStream: serve,
   onAgent(tunnel) {
     agent = tunnel;
@@ -188,7 +191,9 @@ await Promise.all([
   ),
   once(links.listen(config.tunnelPort, '127.0.0.1'), 'listening'),
 ]);
-await once(readinessServer(config, listeners, fallback).listen(config.healthPort), 'listening');
+const readiness = readinessServer(config, listeners, fallback);
+straight.serve(readiness, links);
+await once(readiness.listen(config.healthPort), 'listening');
 log(
   `session ${config.session}: ports ${[...config.ports, ...config.udp.map((port) => `${port}/udp`)].join(', ') || 'none'}`,
 );

@@ -19,6 +19,8 @@ const MAX_UNKNOWN_LINKS = 16;
 export interface SessionsOptions {
   tokenSha256: string;
   onStream(role: Role, stream: TunnelStream, request: Buffer, tunnel: Tunnel): void;
+  /** A link has shown the session's token. */
+  onToken(token: Buffer): void;
   /** The agent's tunnel came (with the tunnel) or is over. A newer one replaces an older one. */
   onAgent(tunnel: Tunnel | undefined): void;
   /** What is known of the link of the agent's tunnel. */
@@ -88,6 +90,7 @@ export function sessionServer(options: SessionsOptions): Server {
         .digest();
       if (token && timingSafeEqual(digest, expected)) {
         known();
+        options.onToken(token);
         return void admit(socket);
       }
       // It stays one of the unknown until it has closed, and is cut when its time is over.

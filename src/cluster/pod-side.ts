@@ -5,6 +5,7 @@ import type { SessionPlan } from '../plan.ts';
 import type { PodMount } from '../pod-mount.ts';
 import { portText } from '../port-text.ts';
 import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
+import { straightKey } from '../tunnel/straight.ts';
 import type { Cluster } from './client.ts';
 import { CONFIG_VOLUME } from './clone.ts';
 import { waitForEndpoint } from './endpoint.ts';
@@ -13,6 +14,7 @@ import { podMounts } from './pod-mounts.ts';
 import { openPodStream } from './pod-stream.ts';
 import { ProxyControl } from './proxy-control.ts';
 import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
+import { openStraightStream } from './straight-stream.ts';
 import { untilConnected } from './until-connected.ts';
 
 export interface PodSideOptions {
@@ -45,11 +47,15 @@ export class PodSide {
   #ready: Promise<void> | undefined;
   /** The streams of the agent's links. */
   readonly #links = new Set<Duplex>();
+  readonly #key: Buffer;
+  /** Settles when the cluster has told the pod's address. */
+  #addressed: Promise<void> = Promise.resolve();
   #watcher: ProxyWatcher | undefined;
 
   constructor(options: PodSideOptions, pod: ProxyPod) {
     this.#options = options;
     this.#token = options.token;
+    this.#key = straightKey(options.token);
     this.#pod = pod;
   }
 
@@ -81,7 +87,19 @@ export class PodSide {
 
   /** A new stream to the proxy's tunnel port, for the agent's link. Throws TpError. */
   async openStream(signal: AbortSignal): Promise<Duplex> {
-    const stream = await this.#openStream(signal, this.#pod);
+    const { cluster, plan } = this.#options;
+    return this.#keep(await openPodStream(cluster, this.#pod.name, plan.tunnelPort, signal));
+  }
+
+  /** The same by the straight way, once the pod's address is known. Rejects where there is no such way. */
+  async openStraightStream(signal: AbortSignal): Promise<Duplex> {
+    const { cluster, plan } = this.#options;
+    await this.#addressed;
+    const target = { pod: this.#pod.name, port: plan.healthPort, key: this.#key };
+    return this.#keep(await openStraightStream(cluster, target, signal));
+  }
+
+  #keep(stream: Duplex): Duplex {
     this.#links.add(stream);
     stream.once('close', () => this.#links.delete(stream));
     return stream;
@@ -92,11 +110,6 @@ export class PodSide {
     for (const stream of this.#links) stream.destroy();
   }
 
-  #openStream(signal: AbortSignal, { name }: ProxyPod): Promise<Duplex> {
-    const { cluster, plan } = this.#options;
-    return openPodStream(cluster, name, plan.tunnelPort, signal);
-  }
-
   /**
    * Connects the CLI's own tunnel. The container runs before its process listens: a refused port is tried again. It is tried
    * already before the pod `runs`, which may be told late. Throws TpError.
@@ -104,8 +117,11 @@ export class PodSide {
   async connect(runs: Promise<ProxyPod>): Promise<void> {
     const { signal } = this.#options;
     const settled = runs.then((pod) => {
-      this.#pod = pod; // it may be another one
+      const other = pod.uid !== this.#pod.uid;
+      if (other && this.#connected) throw new Error('another pod runs');
+      this.#pod = pod;
     });
+    this.#addressed = settled;
     await untilConnected(() => this.#open(signal, this.#pod), settled, signal);
   }
 
@@ -126,8 +142,9 @@ export class PodSide {
 
   /** Connects to `pod`, which is the session's from then on. What earlier ones were told, it is told too. */
   async #open(signal: AbortSignal, pod: ProxyPod): Promise<void> {
-    const { session } = this.#options.plan;
-    const stream = await this.#openStream(signal, pod);
+    const { cluster, plan } = this.#options;
+    const { session, tunnelPort } = plan;
+    const stream = await openPodStream(cluster, pod.name, tunnelPort, signal);
     let opened: ProxyControl | undefined;
     const control = await ProxyControl.open(stream, this.#token, session, (error) => {
       if (!opened || this.#control !== opened) return; // another one took its place, or it never came up

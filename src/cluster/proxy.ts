@@ -43,22 +43,26 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
     await createObjects(cluster, plan.objects);
     const { session, container } = plan;
     const { promise: starting, resolve: onStarting, reject } = Promise.withResolvers<ProxyPod>();
-    const found = new AbortController();
+    const ended = new AbortController();
+    cleanup.defer(() => ended.abort());
+    const say = (what: string) => {
+      if (!proxy) waitingFor(what);
+    };
     const runs = waitForProxyPod({
       cluster,
       labelSelector: `${SESSION}=${session}`,
       container,
       until: 'running',
-      progress: { waitingFor, named: onNamed, starting: onStarting },
-      signal: AbortSignal.any([signal, found.signal]),
+      progress: { waitingFor: say, named: onNamed, starting: onStarting },
+      signal: AbortSignal.any([signal, ended.signal]),
     });
     runs.then((pod) => {
-      waitingFor(`the proxy in ${pod.name}`);
+      say(`the proxy in ${pod.name}`);
       onStarting(pod);
     }, reject);
     const connected = new PodSide(options, await starting);
+    // It may be connected to before the cluster tells that it runs, and at which address.
     await connected.connect(runs);
-    found.abort();
     proxy = connected;
     grace = GRACE_SECONDS;
     cleanup.defer(() => connected.leave());

@@ -12,6 +12,9 @@ export const RIGHTS: readonly { group: string; resource: string; verbs: readonly
   { group: 'apps', resource: 'statefulsets', verbs: ['list'] },
 ];
 
+/** What lets the link be straight. Without it a port-forward does, which is slower: so nobody is sent away for it. */
+export const STRAIGHT_RIGHTS: typeof RIGHTS = [{ group: '', resource: 'pods/proxy', verbs: ['get'] }];
+
 /** What `--replace` needs besides: to scale, and to give the guardian a service account that may only do so, too. */
 export const REPLACE_RIGHTS: typeof RIGHTS = [
   { group: 'apps', resource: 'deployments/scale', verbs: ['get', 'patch'] },
@@ -37,4 +40,4 @@ export const roleManifest = (rights: typeof RIGHTS = RIGHTS): string =>
 
 /** Commands that grant them, to paste for someone who may. */
 export const grantCommands = (namespace: string, rights: typeof RIGHTS = RIGHTS): string =>
-  `whoever may grant it:\nkubectl -n ${namespace} apply -f - <<'END'\n${roleManifest(rights)}END\nkubectl -n ${namespace} create rolebinding tp --role tp --user NAME`;
+  `whoever may grant it:\nkubectl -n ${namespace} apply -f - <<'END'\n${roleManifest([...rights, ...STRAIGHT_RIGHTS])}END\nkubectl -n ${namespace} create rolebinding tp --role tp --user NAME`;

@@ -1,15 +1,8 @@
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
-import type { Socket } from 'node:net';
+import type { RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
-import {
-  answerText,
-  type Done,
-  HANDSHAKE_TIMEOUT_MS,
-  PortForwardStream,
-  SEND_BUFFER_BYTES,
-} from './port-forward.ts';
+import { type Done, PortForwardStream, SEND_BUFFER_BYTES } from './port-forward.ts';
 import { dataHead, finFrame, pingFrame, SpdyDecoder, synStreams } from './spdy.ts';
+import { askToUpgrade, type Refusal } from './upgrade.ts';
 
 /**
  * The port-forward of Kubernetes over SPDY/3.1: a connection that the API server only copies, with a stream for errors and one
@@ -97,47 +90,14 @@ class SpdyStream extends PortForwardStream {
   }
 }
 
-/** The stream, or the answer that does not grant it. */
-export type SpdyAnswer = Duplex | { status: number; text: string };
-
-/** Asks for a stream to `port`. Rejects as node:https does, and with the signal's reason where that aborts before the answer. */
+/** Asks for a stream to `port`: the stream, or the answer that does not grant it. Rejects as `askToUpgrade` does. */
 export async function askForSpdy(
   url: string,
   port: number,
   options: RequestOptions,
   signal: AbortSignal,
-): Promise<SpdyAnswer> {
-  const headers = {
-    ...options.headers,
-    Connection: 'Upgrade',
-    Upgrade: 'SPDY/3.1',
-    'X-Stream-Protocol-Version': PROTOCOL,
-    'Content-Length': '0',
-  };
-  signal.throwIfAborted();
-  const start = url.startsWith('https:') ? httpsRequest : httpRequest;
-  const outgoing = start(url, { agent: false, ...options, method: 'POST', headers });
-  // Not the request's own signal and timeout: those would hold for the stream, too.
-  const limit = setTimeout(
-    () => outgoing.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
-    HANDSHAKE_TIMEOUT_MS,
-  );
-  const aborted = () => outgoing.destroy(signal.reason as Error);
-  signal.addEventListener('abort', aborted, { once: true });
-  try {
-    return await new Promise<SpdyAnswer>((resolve, reject) => {
-      outgoing.on('error', reject);
-      outgoing.on('upgrade', (_response, socket, begun) => {
-        (socket as Socket).setNoDelay(true);
-        resolve(new SpdyStream(socket, begun, port));
-      });
-      outgoing.on('response', (response) => {
-        void answerText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }));
-      });
-      outgoing.end();
-    });
-  } finally {
-    clearTimeout(limit);
-    signal.removeEventListener('abort', aborted);
-  }
+): Promise<Duplex | Refusal> {
+  const headers = { 'X-Stream-Protocol-Version': PROTOCOL };
+  const answer = await askToUpgrade(url, { method: 'POST', protocol: 'SPDY/3.1', headers }, options, signal);
+  return 'status' in answer ? answer : new SpdyStream(answer.socket, answer.begun, port);
 }

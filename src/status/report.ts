@@ -54,7 +54,7 @@ export function reporterOf(
       reconnects: links.reconnects,
       ...numbersOf(await figures()),
     },
-    features: featuresOf(session, plan.ports.length > 0, network.agent.features),
+    features: featuresOf(session, plan.ports.length > 0, links.straight, network.agent.features),
   });
 }
 
@@ -70,7 +70,12 @@ function numbersOf(figures: AgentFigures | undefined): Partial<LinkStatus> {
 }
 
 /** What the agent has from the kernel, and how it is reached. */
-function featuresOf(session: string, inbound: boolean, ofAgent: readonly string[]): string[] {
+function featuresOf(
+  session: string,
+  inbound: boolean,
+  straight: boolean,
+  ofAgent: readonly string[],
+): string[] {
   const shared = existsSync(join(linkDirectory(session), LINK_SOCKET));
   return [
     'TUN device',
@@ -79,5 +84,6 @@ function featuresOf(session: string, inbound: boolean, ofAgent: readonly string[
     'sock_diag for listening ports',
     ...(inbound ? ['sock_diag for accepted connections'] : []),
     shared ? 'link by a shared Unix socket' : 'link by docker exec',
+    straight ? 'link straight from the API server to the pod' : 'link by port-forward',
   ];
 }

@@ -10,7 +10,11 @@ import { joinLink } from '../../src/link.ts';
 import { Links } from '../../src/links.ts';
 import type { Progress } from '../../src/progress.ts';
 import { CLOSE_GRACE_MS } from '../../src/tunnel/limits.ts';
-import { until } from '../images/sockets.ts';
+import { encodePreamble } from '../../src/tunnel/preamble.ts';
+import { quiet, until } from '../images/sockets.ts';
+
+/** As in the code (ms). */
+const TRUSTED_MS = 60_000;
 
 /** A stream that takes everything and says nothing. */
 const silent = () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
@@ -42,6 +46,11 @@ class Sides {
   connected = true;
   pod = { name: 'pod-1', uid: 'pod-1', ip: '10.0.0.1' };
   watcher: ProxyWatcher | undefined;
+  /** Per wish for a straight stream: one, or why there is none; the first that is missing is not there either. */
+  straight: (Duplex | Error)[] = [];
+  wishes = 0;
+  /** The agent's ends of all links. */
+  agents: Duplex[] = [];
   readonly manager: Links;
 
   constructor(giveUpMs?: number) {
@@ -56,6 +65,12 @@ class Sides {
         this.watcher = watcher;
       },
       openStream: async () => silent(),
+      openStraightStream: async () => {
+        this.wishes++;
+        const there = this.straight.shift() ?? new Error('no such way');
+        if (there instanceof Error) throw there;
+        return there;
+      },
       reconnect: async () => {
         const there = this.pods.shift() ?? this.pod.name;
         if (there instanceof Error) throw there;
@@ -69,7 +84,14 @@ class Sides {
     const say = (line: string) => void this.said.push(line);
     this.manager = new Links({
       proxy: proxy as unknown as PodSide,
-      network: { agent: this.agent, openStream: async () => silent() } as unknown as Network,
+      network: {
+        agent: this.agent,
+        openStream: async () => {
+          const [near, far] = duplexPair();
+          this.agents.push(far.resume());
+          return near;
+        },
+      } as unknown as Network,
       token: Buffer.alloc(32),
       progress: { say, warn: say } as unknown as Progress,
       onEvent: (event) => void this.events.push(event),
@@ -80,6 +102,8 @@ class Sides {
 
   /** The agent's link is cut, and the CLI's own with it. */
   cut(): void {
+    // What it was made of is gone, too.
+    for (const agent of this.agents.splice(0)) agent.destroy();
     this.connected = false;
     this.agent.emit('event', { event: 'unlinked', reason: 'reset', kept: true });
     this.watcher?.onLost(new Error('reset'));
@@ -282,6 +306,66 @@ describe('the two sides of a link', () => {
     assert.equal(pod.destroyed, false, 'what was said last may still leave');
     t.mock.timers.tick(CLOSE_GRACE_MS);
     assert.equal(pod.destroyed, true);
+  });
+});
+
+describe('the straight way', () => {
+  /** A link that is straight, over a stream whose other end is given, too. */
+  async function straightened(): Promise<[Duplex, Duplex]> {
+    const pair = duplexPair();
+    sides.straight = [pair[0]];
+    sides.cut();
+    await until(() => sides.manager.straight);
+    return pair;
+  }
+
+  it('is asked for when a link is there, which stays where there is none', async () => {
+    assert.equal(sides.wishes, 1);
+    assert.deepEqual([sides.manager.connected, sides.manager.straight, sides.links], [true, false, 1]);
+    sides.cut();
+    await until(() => sides.manager.connected && sides.wishes === 2);
+    assert.equal(sides.manager.straight, false);
+  });
+
+  it('takes the agent’s link, which is shown the token first and is not waited for', async () => {
+    const [, atPod] = await straightened();
+    const [first] = (await once(atPod, 'data')) as [Buffer];
+    assert.deepEqual(first, encodePreamble(Buffer.alloc(32)));
+    sides.agents.at(-1)?.write('of the agent');
+    assert.equal(`${(await once(atPod, 'data'))[0]}`, 'of the agent');
+    assert.deepEqual([sides.manager.connected, sides.links], [true, 2]);
+  });
+
+  it('is left for a port-forward when it is lost, and not taken again if that was soon', async () => {
+    await straightened();
+    sides.straight = [silent()];
+    sides.agent.emit('event', { event: 'unlinked', reason: 'cut', kept: true });
+    assert.equal(sides.manager.straight, false);
+    await until(() => sides.manager.connected);
+    await quiet();
+    assert.deepEqual([sides.manager.straight, sides.wishes], [false, 2]);
+  });
+
+  it('is taken again if it had lasted', async (t) => {
+    await straightened();
+    const now = performance.now();
+    t.mock.method(performance, 'now', () => now + TRUSTED_MS);
+    sides.straight = [silent()];
+    sides.agent.emit('event', { event: 'unlinked', reason: 'cut', kept: true });
+    await until(() => sides.manager.straight);
+  });
+
+  it('that comes when its link is gone already is closed', async () => {
+    const { promise, resolve } = Promise.withResolvers<Duplex>();
+    sides.straight = [promise as unknown as Duplex];
+    sides.cut();
+    await until(() => sides.manager.connected && sides.wishes === 2);
+    sides.cut();
+    await until(() => sides.manager.connected && sides.wishes === 3);
+    const late = silent();
+    resolve(late);
+    await until(() => late.destroyed);
+    assert.equal(sides.manager.straight, false);
   });
 });
 

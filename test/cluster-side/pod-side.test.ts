@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { serveCall } from '../../images/proxy/control.ts';
+import { sessionServer } from '../../images/proxy/sessions.ts';
 import { PodSide } from '../../src/cluster/pod-side.ts';
 import type { ProxyPod } from '../../src/cluster/proxy-pod.ts';
 import { TpError } from '../../src/errors.ts';
 import type { SessionPlan } from '../../src/plan.ts';
 import { TOKEN_BYTES } from '../../src/tunnel/preamble.ts';
-import { quiet, until } from '../images/sockets.ts';
+import { closeAll, dial, listen, quiet, until } from '../images/sockets.ts';
 import { ApiServer } from './api-server.ts';
+import { SpdyNode } from './port-forward-nodes.ts';
 
 /** Tries before the pod is said to run, and ms between them, as documented. */
 const EARLY_TRIES = 20;
@@ -18,35 +24,92 @@ const PAUSE_MS = 100;
 const FIRST_TRY_MS = 400;
 
 let api: ApiServer;
-/** The pods that were connected to, in vain, in turn. */
+/** The pods that were connected to, in turn; in vain, unless a test says otherwise. */
 let tried: string[];
+/** Those that a straight way was wanted to. */
+let straight: string[];
+let forward: (request: IncomingMessage, socket: Duplex) => void;
 let abort: AbortController;
 
 beforeEach(async () => {
   api = await ApiServer.start();
-  tried = [];
+  [tried, straight] = [[], []];
+  forward = refuse;
   abort = new AbortController();
   api.server.on('upgrade', (request, socket) => {
-    tried.push(/\/pods\/([^/]+)\//.exec(request.url ?? '')?.[1] ?? '');
-    socket.end('HTTP/1.1 500 no\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    const [, name = '', way] = /\/pods\/([^/:]+)[^/]*\/(\w+)/.exec(request.url ?? '') ?? [];
+    (way === 'proxy' ? straight : tried).push(name);
+    if (way === 'proxy') refuse(request, socket);
+    else forward(request, socket);
   });
 });
 afterEach(() => {
   abort.abort();
   api.close();
+  closeAll();
 });
+
+const refuse = (_request: IncomingMessage, socket: Duplex) =>
+  void socket.end('HTTP/1.1 500 no\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
 
 const pod = (name: string): ProxyPod => ({ name, uid: name, spec: undefined });
 
 /** Connects to `tp-1`, which starts; `runs` tells how it goes on. */
 function connect() {
-  const plan = { session: 'abc', tunnelPort: 47_470, container: 'app' } as SessionPlan;
+  const plan = { session: 'abc', tunnelPort: 47_470, healthPort: 47_471, container: 'app' } as SessionPlan;
   const options = { cluster: api.cluster, plan, token: Buffer.alloc(TOKEN_BYTES), signal: abort.signal };
   const runs = Promise.withResolvers<ProxyPod>();
-  const connected = new PodSide(options, pod('tp-1')).connect(runs.promise);
+  const side = new PodSide(options, pod('tp-1'));
+  const connected = side.connect(runs.promise);
   connected.catch(() => {}); // a test that cares awaits it
-  return { runs, connected };
+  return { runs, connected, side };
 }
+
+/** A proxy that answers the CLI, behind a port-forward. */
+async function proxy(): Promise<typeof forward> {
+  const port = await listen(
+    sessionServer({
+      tokenSha256: createHash('sha256').update(Buffer.alloc(TOKEN_BYTES)).digest('hex'),
+      onToken: () => {},
+      onStream(_role, stream) {
+        const view = { environment: {}, addresses: [], fallback: undefined };
+        serveCall(stream, { ...view, onPhase: () => {}, onServe: async () => {} });
+      },
+      onAgent: () => {},
+      onLink: () => {},
+      resumable: () => false,
+      resumeLimitMs: 1,
+    }),
+  );
+  return (request, socket) =>
+    void SpdyNode.upgrade(request, socket).then(async (node) => {
+      const there = await dial(port);
+      there.on('data', (bytes: Buffer) => node.send(bytes));
+      const pump = setInterval(() => node.received.splice(0).forEach((bytes) => void there.write(bytes)), 1);
+      node.closed.then(() => clearInterval(pump));
+    });
+}
+
+describe('the straight way to a pod', () => {
+  it('is not asked for before the cluster has told the pod’s address', async () => {
+    const { runs, side } = connect();
+    const wanted = side.openStraightStream(abort.signal);
+    await quiet();
+    assert.deepEqual(straight, []);
+    runs.resolve(pod('tp-2'));
+    await assert.rejects(wanted);
+    assert.deepEqual(straight, ['tp-2']);
+  });
+
+  it('does not lead to another pod than the one that is connected to', async () => {
+    forward = await proxy();
+    const { runs, connected, side } = connect();
+    await connected;
+    runs.resolve(pod('tp-2'));
+    await assert.rejects(side.openStraightStream(abort.signal), { message: 'another pod runs' });
+    assert.deepEqual([side.pod.name, straight], ['tp-1', []]);
+  });
+});
 
 describe('a pod that starts', () => {
   it('is connected to before it is said to run; where it will not, that is why', async () => {

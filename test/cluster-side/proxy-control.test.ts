@@ -35,6 +35,7 @@ beforeEach(async () => {
   onCall = (stream) => serveCall(stream, options);
   const server = sessionServer({
     tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
+    onToken: () => {},
     onStream(role, stream, request) {
       assert.equal(role, 'control');
       if (decodeRequest(request).kind === 'call') onCall(stream);

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { generated } from '../../docs/generated.ts';
 import { POD_ADDRESSES_VARIABLE } from '../../images/proxy/config.ts';
-import { REPLACE_RIGHTS, RIGHTS } from '../../src/cluster/role.ts';
+import { REPLACE_RIGHTS, RIGHTS, STRAIGHT_RIGHTS } from '../../src/cluster/role.ts';
 import { ERROR_GROUPS } from '../../src/error-codes.ts';
 import { DOCKER_RUN_FLAGS } from '../../src/flags.ts';
 import { anchors, codeBlocks, files, npmScripts, ROOT, read, relativeLinks } from './markdown.ts';
@@ -77,7 +77,7 @@ describe('the Role', () => {
     const rulesOf = (rights: typeof RIGHTS) =>
       rights.map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs }));
     assert.deepEqual([roles.length, roles[0]?.kind, roles[2]?.kind], [3, 'Role', 'Role']);
-    assert.deepEqual(roles[0]?.rules, rulesOf(RIGHTS));
+    assert.deepEqual(roles[0]?.rules, rulesOf([...RIGHTS, ...STRAIGHT_RIGHTS]));
     assert.deepEqual(roles[2]?.rules, rulesOf(REPLACE_RIGHTS));
   });
 

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { SessionStatus } from '../../src/status/session-status.ts';
 import { connectProxy, socksProxy, type TestProxy } from '../cluster-side/proxies.ts';
 import { Account, directKubeconfig, type Entry, entriesOf, writeKubeconfig } from './harness/access.ts';
 import { callService, kubeconfig, kubectl } from './harness/cluster.ts';
@@ -38,7 +39,10 @@ const SERVER = `
 const RUN = ['--workload', 'deployment/servicename', 'node:24-slim', 'node', '-e', SERVER];
 
 /** The main job: the Service is answered from the laptop, which reaches the cluster; then all is given back. */
-async function mainJob(env: NodeJS.ProcessEnv, ...flags: string[]): Promise<Tp> {
+async function mainJob(
+  env: NodeJS.ProcessEnv,
+  { flags = [], meanwhile }: { flags?: string[]; meanwhile?: () => Promise<void> } = {},
+): Promise<Tp> {
   const tp = new Tp(['docker-run', ...flags, ...RUN], { env: { ...NO_PROXIES, ...env } });
   try {
     await tp.says(/Service servicename is switched/);
@@ -46,6 +50,7 @@ async function mainJob(env: NodeJS.ProcessEnv, ...flags: string[]): Promise<Tp> 
       () => callService('http://servicename/'),
       (text) => text === 'laptop and thing1',
     );
+    await meanwhile?.();
   } finally {
     await tp.end();
   }
@@ -119,7 +124,7 @@ describe('tp reaches the cluster', () => {
       'proxy-url': `socks5://me:secret@127.0.0.1:${proxy.port}`,
     };
     const file = writeKubeconfig(folder, 'socks', { cluster: named, user: admin });
-    await mainJob({}, '--kubeconfig', file);
+    await mainJob({}, { flags: ['--kubeconfig', file] });
     assert.ok(proxy.seen.length > 2);
     assert.deepEqual([...new Set(proxy.seen)], [`api.test:${port || 443}`]);
   });
@@ -152,6 +157,25 @@ describe('tp reaches the cluster', () => {
       assert.match(tp.stderr, /ERR_TLS_CERT_ALTNAME_INVALID \[TP_CLUSTER_UNREACHABLE\]/);
     } finally {
       gateway.close();
+    }
+  });
+
+  test('by a port-forward, where the login may not have the API server connect to pods', async () => {
+    const limited = await Account.create('tp-e2e-forwarded', {
+      without: { resource: 'pods/proxy', verb: 'get' },
+    });
+    try {
+      const user = { token: await limited.token() };
+      const env = { KUBECONFIG: writeKubeconfig(folder, 'forwarded', { cluster, user }) };
+      const meanwhile = async () => {
+        const asked = new Tp(['status', '--output', 'json'], { env: { ...NO_PROXIES, ...env } });
+        assert.equal(await asked.exited, 0, asked.stderr);
+        const [status] = JSON.parse(asked.stdout) as SessionStatus[];
+        assert.ok(status?.features.includes('link by port-forward'), status?.features.join(', '));
+      };
+      await mainJob(env, { meanwhile });
+    } finally {
+      await limited.remove();
     }
   });
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { SessionStatus } from '../../src/status/session-status.ts';
 import { FrameDecoder } from '../../src/tunnel/decode.ts';
 import { CloseCode } from '../../src/tunnel/errors.ts';
 import { FrameType } from '../../src/tunnel/frame.ts';
@@ -18,6 +19,7 @@ const NAME = 'tp-e2e-security';
 interface Config {
   tokenSha256: string;
   tunnelPort: number;
+  healthPort: number;
 }
 
 describe('a session', () => {
@@ -47,6 +49,30 @@ describe('a session', () => {
           .on('connect', () => (console.log('connected'), process.exit()))
           .on('error', ({ code }) => console.log(code));`);
       assert.equal(seen.trim(), 'ECONNREFUSED', ip);
+    }
+  });
+
+  test('lets nobody without its key use the way of a straight link', async () => {
+    const [status] = JSON.parse((await runTp('status', '--output', 'json')).stdout) as SessionStatus[];
+    assert.ok(
+      status?.features.includes('link straight from the API server to the pod'),
+      status?.features.join(', '),
+    );
+    for (const { ip } of pod.status.podIPs) {
+      const seen = await inCluster(`
+        import { request } from 'node:http';
+        import { connect } from 'node:tls';
+        const headers = { Connection: 'Upgrade', Upgrade: 'tplink' };
+        request({ host: '${ip}', port: ${config.healthPort}, headers })
+          .on('upgrade', (_response, socket) => {
+            const psk = Buffer.alloc(32, 7);
+            connect({ socket, ciphers: 'TLS_AES_128_GCM_SHA256', pskCallback: () => ({ identity: 'tp', psk }) })
+              .on('secureConnect', () => (console.log('let in'), process.exit()))
+              .on('error', ({ code }) => console.log(code));
+          })
+          .on('error', ({ code }) => console.log(code))
+          .end();`);
+      assert.match(seen.trim(), /^ERR_SSL_/, ip);
     }
   });
 

@@ -27,6 +27,7 @@ let agents: (Tunnel | undefined)[];
 let links: LinkState[];
 /** Whether agents outlive their links. */
 let kept: boolean;
+let tokens: Buffer[];
 let streams: { role: Role; stream: TunnelStream; request: string }[];
 
 beforeEach(async () => {
@@ -34,9 +35,11 @@ beforeEach(async () => {
   const toldAgents: typeof agents = [];
   const toldStreams: typeof streams = [];
   const toldLinks: typeof links = [];
-  [agents, streams, links, kept] = [toldAgents, toldStreams, toldLinks, false];
+  const toldTokens: typeof tokens = [];
+  [agents, streams, links, tokens, kept] = [toldAgents, toldStreams, toldLinks, toldTokens, false];
   const server = sessionServer({
     tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
+    onToken: (token) => toldTokens.push(token),
     onStream: (role, stream, request) => toldStreams.push({ role, stream, request: `${request}` }),
     onAgent: (tunnel) => toldAgents.push(tunnel),
     onLink: (state) => toldLinks.push(state),
@@ -204,6 +207,7 @@ describe('another link of the agent’s session', () => {
     const { own } = await lost();
     const stranger = sessionServer({
       tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
+      onToken: () => {},
       onStream: () => {},
       onAgent: () => {},
       onLink: () => {},
