@@ -18,34 +18,24 @@ export async function joinLink(
   signal: AbortSignal,
 ): Promise<boolean> {
   // One after the other: the agent takes a stream for its link at once, so there must be a peer at the other end.
-  const pod = await proxy.openStream(signal);
+  return await joinOver(await proxy.openStream(signal), network, token);
+}
+
+/** The same over a stream to the proxy that is open. A link that is up is dropped by both ends for this one. */
+export async function joinOver(pod: Duplex, network: Network, token: Buffer): Promise<boolean> {
   try {
     const agent = await network.openStream();
     const linked = Promise.race([network.agent.linked(), cut(agent)]);
     linked.catch(() => {}); // also where what follows throws
-    join(pod, agent, token);
+    if (pod.destroyed || agent.destroyed) throw closedEarly();
+    pod.write(encodePreamble(token));
+    pass(pod, agent);
+    pass(agent, pod);
     return await linked;
   } catch (error) {
     pod.destroy();
     throw error;
   }
-}
-
-/** Has the agent's tunnel, which is up, go on over `pod`: each end drops its old link for the new one. Throws TpError. */
-export async function moveLink(pod: Duplex, network: Network, token: Buffer): Promise<void> {
-  try {
-    join(pod, await network.openStream(), token);
-  } catch (error) {
-    pod.destroy();
-    throw error;
-  }
-}
-
-function join(pod: Duplex, agent: Duplex, token: Buffer): void {
-  if (pod.destroyed || agent.destroyed) throw closedEarly();
-  pod.write(encodePreamble(token));
-  pass(pod, agent);
-  pass(agent, pod);
 }
 
 /** Either end's failure ends the other; the agent tells that it has lost its link, and why is in its event. */

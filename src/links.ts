@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PodSide, ProxyWatcher } from './cluster/pod-side.ts';
 import type { Network } from './docker/network.ts';
 import { TpError } from './errors.ts';
-import { joinLink, moveLink } from './link.ts';
+import { joinLink, joinOver } from './link.ts';
 import type { Progress } from './progress.ts';
 
 /** The first try to connect again comes after this long (ms), each next one later … */
@@ -25,8 +25,9 @@ const GONE = new Set(['TP_SESSION_GONE', 'TP_NAMESPACE_ENDS']);
 const REFUSALS = new Set(['TP_FORBIDDEN', 'TP_LOGIN_EXPIRED']);
 const REFUSED_MS = 20_000;
 
-/** A straight link that is lost sooner than this (ms) is not tried again: something on that way ends what lasts. */
+/** Where straight links are lost sooner than this (ms) so many times in turn, something on that way ends what lasts. */
 const TRUSTED_MS = 60_000;
+const MAX_SHORT_LIVED = 2;
 
 export interface LinksOptions {
   proxy: PodSide;
@@ -50,11 +51,13 @@ export class Links {
   #leaving = false;
   /** How often links had to be made again. */
   #reconnects = 0;
-  /** Links of the agent that were made, straight ones aside. */
-  #made = 0;
+  /** Counts what makes an earlier wish for a straight link void. */
+  #wish = 0;
+  /** The link that moves to the straight way: nothing else may be given to the agent meanwhile. */
+  #moving: Promise<unknown> | undefined;
   /** When the link moved to the straight way (ms, monotonic); undefined while it is a port-forward. */
   #straightSince: number | undefined;
-  #straightTrusted = true;
+  #shortLived = 0;
 
   constructor(options: LinksOptions) {
     this.#options = options;
@@ -93,8 +96,9 @@ export class Links {
   }
 
   /** Makes no more links. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped.abort();
+    await this.#moving?.catch(() => {}); // its tunnel has no other link now
   }
 
   /**
@@ -103,14 +107,18 @@ export class Links {
    */
   async #straighten(): Promise<void> {
     const { proxy, network, token } = this.#options;
-    const made = ++this.#made;
-    this.#straightSince = undefined;
-    if (!this.#straightTrusted) return;
+    const { signal } = this.#stopped;
+    const wish = ++this.#wish;
+    if (this.#shortLived >= MAX_SHORT_LIVED) return;
     try {
-      const pod = await proxy.openStraightStream(this.#stopped.signal);
-      if (made !== this.#made || !this.connected) return void pod.destroy();
-      await moveLink(pod, network, token);
-      this.#straightSince = performance.now();
+      const pod = await proxy.openStraightStream(signal);
+      if (wish !== this.#wish || this.#working || !this.connected || signal.aborted)
+        return void pod.destroy();
+      this.#moving = joinOver(pod, network, token);
+      await this.#moving.finally(() => {
+        this.#moving = undefined;
+      });
+      if (this.#linked) this.#straightSince = performance.now();
     } catch {
       // There is no such way here: the port-forward goes on.
     }
@@ -119,9 +127,10 @@ export class Links {
   #lose(why: string): void {
     const had = this.#linked;
     this.#linked = false;
-    if (this.#straightSince !== undefined)
-      this.#straightTrusted = performance.now() - this.#straightSince >= TRUSTED_MS;
+    const since = this.#straightSince;
     this.#straightSince = undefined;
+    if (since !== undefined)
+      this.#shortLived = performance.now() - since < TRUSTED_MS ? this.#shortLived + 1 : 0;
     if (had) this.#mend(why); // one that did not come up is told to whoever makes it
   }
 
@@ -134,6 +143,7 @@ export class Links {
       })
       .finally(() => {
         this.#working = false;
+        if (this.connected && !this.straight) void this.#straighten();
       });
   }
 
@@ -170,6 +180,8 @@ export class Links {
 
   async #connect(signal: AbortSignal): Promise<void> {
     const { proxy, network, token, progress } = this.#options;
+    this.#wish++;
+    await this.#moving?.catch(() => {}); // then the port-forward, or what it was lost to, is mended
     if (!proxy.connected || this.#leaving) {
       const lost = !proxy.connected;
       const other = await proxy.reconnect(signal);
@@ -185,11 +197,11 @@ export class Links {
         // A pod that still lives finishes what it has; new connections go to its successor.
         if (this.#linked) network.agent.move();
         this.#linked = false;
+        this.#straightSince = undefined;
       }
     }
     if (this.#linked) return;
     const resumed = await joinLink(proxy, network, token, signal);
-    void this.#straighten();
     if (!resumed) progress.say('connections through the old pod end with it; new ones go to this one');
   }
 }

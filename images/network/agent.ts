@@ -62,6 +62,8 @@ const localRoutes = new LocalRoutes();
 let moving = false;
 /** The link that came last. */
 let latest: Socket | undefined;
+/** Whether the CLI has heard of the tunnel's link that it is up. */
+let told = false;
 /** Docker's gateways, which are local from the start. */
 let gateways: string[] = [];
 const warned = new Set<string>();
@@ -183,9 +185,11 @@ function join(socket: Socket): void {
   socket.on('error', () => {}); // 'close' follows
   latest = socket;
   if (!configuration) return void socket.destroy();
-  if (tunnel && !moving) return tunnel.resume(duplexLink(socket));
+  if (tunnel && !moving) {
+    told = false;
+    return tunnel.resume(duplexLink(socket));
+  }
   let met = false;
-  let down = false;
   const next: Tunnel = new Tunnel({
     link: duplexLink(socket),
     role: 'agent',
@@ -198,8 +202,8 @@ function join(socket: Socket): void {
     onLink(state, why) {
       if (tunnel !== next || moving) return; // the next pod's is waited for
       if (state === 'down') tell({ event: 'unlinked', reason: why?.message ?? 'closed', kept: true });
-      else if (state === 'up' && down) tell({ event: 'linked', resumed: true });
-      down = state === 'down' || (down && state !== 'up');
+      else if (state === 'up' && !told) tell({ event: 'linked', resumed: true });
+      told = state !== 'down' && (told || state === 'up');
     },
     onClosed(error) {
       if (met && tunnel !== next) return; // another one took its place
@@ -216,6 +220,7 @@ function join(socket: Socket): void {
       met = true;
       moving = false;
       tunnel = next;
+      told = true;
       if (old) retire(old);
       announce = next.open(encodeRequest({ kind: 'listeners' }));
       announce.on('error', () => {}); // it goes with its tunnel

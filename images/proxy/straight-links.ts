@@ -6,8 +6,8 @@ import { STRAIGHT_PROTOCOL, STRAIGHT_TLS, straightKey } from '../../src/tunnel/s
 /** Who has the key has used it after this long (ms). */
 const HANDSHAKE_LIMIT_MS = 5_000;
 
-/** Connections at once, known or not: whoever reaches the pod's address cannot fill our memory by opening more. */
-const MAX_STRAIGHT = 16;
+/** Connections that have not shown the key yet: whoever reaches the pod's address cannot fill our memory by opening more. */
+const MAX_UNKNOWN = 16;
 
 const SWITCHING = [
   'HTTP/1.1 101 Switching Protocols',
@@ -20,7 +20,7 @@ const SWITCHING = [
 export class StraightLinks {
   readonly #handshakeLimitMs: number;
   #key: Buffer | undefined;
-  readonly #open = new Set<Socket>();
+  #unknown = 0;
 
   constructor(handshakeLimitMs = HANDSHAKE_LIMIT_MS) {
     this.#handshakeLimitMs = handshakeLimitMs;
@@ -38,20 +38,23 @@ export class StraightLinks {
       pskCallback: () => this.#key ?? null,
       handshakeTimeout: this.#handshakeLimitMs,
     });
+    // One of the two is told for each.
     tls.on('secureConnection', (link: TLSSocket) => {
-      link.allowHalfOpen = false; // not as the HTTP server has it
+      this.#unknown--;
       links.emit('connection', link);
     });
-    tls.on('tlsClientError', (_error, link) => link.destroy());
+    tls.on('tlsClientError', (_error, link) => {
+      this.#unknown--;
+      link.destroy();
+    });
     server.on('upgrade', (request, socket: Socket, head) => {
       socket.on('error', () => {}); // a connection that is refused may be reset
-      if (request.headers.upgrade !== STRAIGHT_PROTOCOL || !this.#key || this.#open.size >= MAX_STRAIGHT)
-        return socket.destroy();
-      this.#open.add(socket);
-      socket.once('close', () => this.#open.delete(socket));
+      const wanted = request.headers.upgrade === STRAIGHT_PROTOCOL && head.length === 0;
+      if (!wanted || !this.#key || this.#unknown >= MAX_UNKNOWN) return socket.destroy();
+      this.#unknown++;
       socket.setNoDelay(true);
+      socket.allowHalfOpen = false; // the HTTP server has it otherwise, and TLS takes it over
       socket.write(SWITCHING);
-      if (head.length > 0) socket.unshift(head);
       tls.emit('connection', socket);
     });
   }

@@ -136,6 +136,7 @@ export class PodSide {
     const other = pod.uid !== this.#pod.uid;
     const old = this.#control;
     await this.#open(signal, pod);
+    this.#addressed = Promise.resolve();
     old?.close();
     return other;
   }

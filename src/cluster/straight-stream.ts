@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { KEY_IDENTITY, STRAIGHT_PROTOCOL, STRAIGHT_TLS } from '../tunnel/straight.ts';
 import type { Cluster } from './client.ts';
+import { HANDSHAKE_TIMEOUT_MS } from './port-forward.ts';
 import { askToUpgrade } from './upgrade.ts';
 
 export interface StraightTarget {
@@ -28,17 +29,19 @@ export async function openStraightStream(
   const answer = await askToUpgrade(url, { method: 'GET', protocol: STRAIGHT_PROTOCOL }, options, signal);
   if ('status' in answer) throw new Error(`HTTP ${answer.status}: ${answer.text}`);
   const { socket, begun } = answer;
-  if (begun.length > 0) socket.unshift(begun);
   const stream = connect({
     ...STRAIGHT_TLS,
     socket,
     pskCallback: () => ({ identity: KEY_IDENTITY, psk: key }),
-    // Asked only where the other end shows a certificate instead of having the key.
-    checkServerIdentity: () => new Error('the other end has not the key of this session'),
   });
   stream.on('error', () => {}); // told below, and later by the stream's user
+  const limit = AbortSignal.timeout(HANDSHAKE_TIMEOUT_MS);
   try {
-    await once(stream, 'secureConnect', { signal });
+    if (begun.length > 0) throw new Error('the other end spoke first');
+    await once(stream, 'secureConnect', { signal: AbortSignal.any([signal, limit]) });
+    // A key counts as a session that goes on. What is new began with a certificate, and whether those are looked at is up to
+    // the environment.
+    if (!stream.isSessionReused()) throw new Error('the other end has not the key of this session');
   } catch (error) {
     stream.destroy();
     signal.throwIfAborted();

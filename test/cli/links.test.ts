@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { Duplex, duplexPair } from 'node:stream';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import type { PodSide, ProxyWatcher } from '../../src/cluster/pod-side.ts';
 import type { Network } from '../../src/docker/network.ts';
 import type { TpErrorCode } from '../../src/error-codes.ts';
@@ -196,7 +196,7 @@ describe('a link that is cut', () => {
   }
 
   it('is not made again once the session ends', async () => {
-    sides.manager.stop();
+    await sides.manager.stop();
     sides.cut();
     assert.equal(sides.links, 1);
     assert.deepEqual(sides.givenUp, []);
@@ -204,7 +204,7 @@ describe('a link that is cut', () => {
 
   it('stops being made again when the session ends meanwhile', async () => {
     sides.cut();
-    sides.manager.stop();
+    void sides.manager.stop();
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual([sides.links, sides.givenUp], [1, []]);
   });
@@ -333,26 +333,99 @@ describe('the straight way', () => {
     assert.deepEqual(first, encodePreamble(Buffer.alloc(32)));
     sides.agents.at(-1)?.write('of the agent');
     assert.equal(`${(await once(atPod, 'data'))[0]}`, 'of the agent');
-    assert.deepEqual([sides.manager.connected, sides.links], [true, 2]);
+    assert.deepEqual([sides.manager.connected, sides.links], [true, 3]);
   });
 
-  it('is left for a port-forward when it is lost, and not taken again if that was soon', async () => {
-    await straightened();
+  /** The straight link is lost, when it has lasted for so long (ms). */
+  async function lose(t: TestContext, lastedMs: number): Promise<void> {
+    const now = performance.now();
+    const clock = t.mock.method(performance, 'now', () => now + lastedMs);
     sides.straight = [silent()];
     sides.agent.emit('event', { event: 'unlinked', reason: 'cut', kept: true });
     assert.equal(sides.manager.straight, false);
+    clock.mock.restore();
     await until(() => sides.manager.connected);
+  }
+
+  it('is left for a port-forward when it is lost, and not taken again if that was soon, twice in turn', async (t) => {
+    await straightened();
+    await lose(t, TRUSTED_MS - 1);
+    await until(() => sides.manager.straight);
+    await lose(t, 0);
     await quiet();
-    assert.deepEqual([sides.manager.straight, sides.wishes], [false, 2]);
+    assert.deepEqual([sides.manager.straight, sides.wishes], [false, 3]);
   });
 
-  it('is taken again if it had lasted', async (t) => {
+  it('is taken again as often as it has lasted', async (t) => {
     await straightened();
-    const now = performance.now();
-    t.mock.method(performance, 'now', () => now + TRUSTED_MS);
-    sides.straight = [silent()];
-    sides.agent.emit('event', { event: 'unlinked', reason: 'cut', kept: true });
+    for (const lastedMs of [0, TRUSTED_MS, 0, TRUSTED_MS]) {
+      await lose(t, lastedMs);
+      await until(() => sides.manager.straight);
+    }
+  });
+
+  it('is asked for again when the CLI’s own tunnel was lost meanwhile, and only that', async () => {
+    const { promise, resolve } = Promise.withResolvers<Duplex>();
+    sides.straight = [promise as unknown as Duplex, silent()];
+    sides.cut();
+    await until(() => sides.manager.connected && sides.wishes === 2);
+    sides.connected = false;
+    const late = silent();
+    resolve(late);
+    await until(() => late.destroyed);
+    sides.watcher?.onLost(new Error('reset'));
     await until(() => sides.manager.straight);
+    assert.equal(sides.links, 3, 'the agent’s first, the one after the cut, and the straight one');
+  });
+
+  it('has moved, or not, before anything else is given to the agent', async () => {
+    for (const comesUp of [true, false]) {
+      const { promise: linked, resolve, reject } = Promise.withResolvers<boolean>();
+      sides = new Sides();
+      sides.straight = [silent()];
+      await sides.manager.begin(new AbortController().signal);
+      sides.agent.linked = () => linked;
+      await until(() => sides.agents.length === 2);
+      sides.pods = ['pod-2'];
+      sides.watcher?.onEvent({ event: 'ending' });
+      await quiet(400); // the next pod is looked for after 150 ms at the latest
+      assert.deepEqual([sides.agent.moved, sides.agents.length], [0, 2]);
+      sides.agent.linked = async () => {
+        sides.agent.emit('event', { event: 'linked', resumed: false });
+        return false;
+      };
+      if (comesUp) resolve(true);
+      else reject(new Error('no hello'));
+      await until(() => sides.manager.connected);
+      assert.deepEqual([sides.agent.moved, sides.agents.length], [1, 3]);
+      await sides.manager.stop();
+    }
+  });
+
+  it('is not taken when the session ends, and one that moves is waited for', async () => {
+    const { promise, resolve } = Promise.withResolvers<Duplex>();
+    sides.straight = [promise as unknown as Duplex];
+    sides.cut();
+    await until(() => sides.manager.connected && sides.wishes === 2);
+    await sides.manager.stop();
+    const late = silent();
+    resolve(late);
+    await until(() => late.destroyed);
+
+    sides = new Sides();
+    sides.straight = [silent()];
+    await sides.manager.begin(new AbortController().signal);
+    const linked = Promise.withResolvers<boolean>();
+    sides.agent.linked = () => linked.promise;
+    await until(() => sides.agents.length === 2);
+    let stopped = false;
+    const stopping = sides.manager.stop().then(() => {
+      stopped = true;
+    });
+    await quiet();
+    assert.equal(stopped, false);
+    linked.resolve(true);
+    await stopping;
   });
 
   it('that comes when its link is gone already is closed', async () => {

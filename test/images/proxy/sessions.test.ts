@@ -80,6 +80,7 @@ describe('a link with the session’s token', () => {
   it('becomes the agent’s tunnel', async () => {
     const { tunnel: own } = await tunnel('agent');
     const hello = await own.ready;
+    assert.deepEqual(tokens, [TOKEN]);
     assert.equal(hello.role, 'proxy');
     assert.equal(hello.session, 'abc');
     await until(() => agents.length === 1);
@@ -254,6 +255,7 @@ describe('a link without the session’s token', () => {
   it('never becomes a tunnel, whatever follows', async () => {
     const { tunnel: own, closed } = await tunnel('agent', 'abc', wrong);
     await assert.rejects(own.ready, { code: CloseCode.unauthorized });
+    assert.deepEqual(tokens, []);
     assert.equal(closed[0]?.code, CloseCode.unauthorized);
     assert.deepEqual([agents, streams], [[], []]);
   });

@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer as createHttpServer, get, request } from 'node:http';
+import { createServer as createHttpServer, get, request, type Server } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { StraightLinks } from '../../../images/proxy/straight-links.ts';
 import { TOKEN_BYTES } from '../../../src/tunnel/preamble.ts';
 import { KEY_IDENTITY, STRAIGHT_PROTOCOL, STRAIGHT_TLS, straightKey } from '../../../src/tunnel/straight.ts';
 import { pattern } from '../../tunnel/bytes.ts';
-import { closeAll, follow, listen, track, until } from '../sockets.ts';
+import { closeAll, dial, follow, listen, track, until } from '../sockets.ts';
 
 const TOKEN = randomBytes(TOKEN_BYTES);
-const MAX_STRAIGHT = 16;
+const MAX_UNKNOWN = 16;
 
 /** Short, so that a test sees it pass (ms). */
-const HANDSHAKE_LIMIT_MS = 150;
+const HANDSHAKE_LIMIT_MS = 500;
 
 let straight: StraightLinks;
+let server: Server;
 let port: number;
 /** What the proxy was given as links. */
 let links: Socket[];
@@ -29,7 +31,7 @@ beforeEach(async () => {
   const given: Socket[] = [];
   links = given;
   ends = [];
-  const server = createHttpServer((_request, response) => response.writeHead(204).end());
+  server = createHttpServer((_request, response) => response.writeHead(204).end());
   straight.serve(
     server,
     createServer((link) => {
@@ -126,19 +128,30 @@ describe('a connection to the pod’s address', () => {
     assert.deepEqual(links, []);
   });
 
-  it('is one of few, and makes room when it closes', async () => {
+  it('is one of few, of those without the key, and makes room when it closes', async () => {
     straight.learn(TOKEN);
     const key = straightKey(TOKEN);
-    const open: TLSSocket[] = [];
-    for (let index = 0; index < MAX_STRAIGHT; index++) {
-      const link = secure(await upgraded(), key);
-      await once(link, 'secureConnect');
-      open.push(link);
-    }
-    assert.equal(await upgraded(), undefined);
-    open[0]?.destroy();
-    await until(() => links.some((link) => link.destroyed));
     await once(secure(await upgraded(), key), 'secureConnect');
+    await until(() => links.length === 1);
+    const unknown: Socket[] = [];
+    for (let index = 0; index < MAX_UNKNOWN; index++) unknown.push(track((await upgraded()) as Socket));
+    assert.equal(await upgraded(), undefined);
+    unknown[0]?.end();
+    unknown[1]?.resetAndDestroy();
+    const open = () => new Promise<number>((resolve) => server.getConnections((_error, n) => resolve(n)));
+    while ((await open()) > MAX_UNKNOWN - 1) await turn();
+    for (let index = 0; index < 2; index++) await once(secure(await upgraded(), key), 'secureConnect');
+  });
+
+  it('is refused when it says something before it was upgraded', async () => {
+    straight.learn(TOKEN);
+    const socket = await dial(port);
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\nUpgrade: ${STRAIGHT_PROTOCOL}\r\n\r\nand more`,
+    );
+    const course = follow(socket);
+    await until(() => course.ended || course.closed);
+    assert.equal(course.text, '');
   });
 
   it('changes nothing for the kubelet’s probe', async () => {
