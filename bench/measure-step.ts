@@ -29,6 +29,18 @@ export async function measureStep(place: Place, step: Step): Promise<void> {
   for (const { id } of Object.values(step.rows)) say(`    ${figures.lastLine(id, link)}`);
 }
 
+/**
+ * Carries half as much as is measured afterwards, each way, over each of a round's ways: a session lasts for hours, and what its
+ * processes do in their first second they do slower.
+ */
+export async function warmUp({ size, round, opened, say }: Place): Promise<void> {
+  say('    warming up');
+  for (const { place, ...whereTo } of Object.values(opened.targets)) {
+    for (const task of ['download', 'upload'] as const)
+      await runClient(place, { task, bytes: size.bytes / 2, streams: 1, seed: round, ...whereTo });
+  }
+}
+
 /** Gives how much was done of what the cost is told by. */
 async function measureWay(place: Place, step: Step, way: Way): Promise<number> {
   const { figures, size, round, link } = place;

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { CLI } from '../test/e2e/harness/tp.ts';
 import { type Figures, type RowKind, summary } from './figures.ts';
-import { measureStep } from './measure-step.ts';
+import { measureStep, warmUp } from './measure-step.ts';
 import { openLink } from './opened-link.ts';
 import type { PeerFile } from './peer.ts';
 import type { Pods } from './pods.ts';
@@ -83,7 +83,9 @@ async function measureLink(bench: Bench, round: number, link: Link, steps: reado
   say(`    ${figures.lastLine(TIMES.start.id, link)}`);
   sayWatched(bench, started.watched);
   try {
-    for (const step of steps) await measureStep({ ...bench, round, link, kubeconfig, opened }, step);
+    const place = { ...bench, round, link, kubeconfig, opened };
+    if (steps.length > 0) await warmUp(place);
+    for (const step of steps) await measureStep(place, step);
   } catch (error) {
     throw new Error(`round ${round} failed, ${linkName(link)}\n${opened.said()}`, { cause: error });
   }

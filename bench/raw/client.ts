@@ -38,12 +38,20 @@ async function send(stream: Duplex, { bytes, seed }: RawTask): Promise<string> {
 
 const cluster = connectCluster({ kubeconfig, namespace, terminal });
 const sent = `${checksum(pseudoRandom(task.bytes, task.seed))}`;
-// Open already, as the tunnel of a session is: what is compared is the stream.
-const stream = await openPodStream(cluster, pod, RAW_PORT, AbortSignal.timeout(RAW_LIMIT_MS));
-const begin = performance.now();
-stream.write(`${JSON.stringify(task)}\n`);
-const received = task.sender === 'pod' ? await receive(stream, task) : await send(stream, task);
-const mibPerSecond = rate(task.bytes, performance.now() - begin);
-stream.destroy();
+
+async function transfer(wanted: RawTask): Promise<{ received: string; ms: number }> {
+  // Open already, as the tunnel of a session is: what is compared is the stream.
+  const stream = await openPodStream(cluster, pod, RAW_PORT, AbortSignal.timeout(RAW_LIMIT_MS));
+  const begin = performance.now();
+  stream.write(`${JSON.stringify(wanted)}\n`);
+  const received = wanted.sender === 'pod' ? await receive(stream, wanted) : await send(stream, wanted);
+  const ms = performance.now() - begin;
+  stream.destroy();
+  return { received, ms };
+}
+
+await transfer({ ...task, bytes: task.bytes / 2 }); // as everything else, warmed up
+const { received, ms } = await transfer(task);
+const mibPerSecond = rate(task.bytes, ms);
 console.log(JSON.stringify({ mibPerSecond, sent, received } satisfies BulkResult));
 process.exit();
