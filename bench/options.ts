@@ -4,7 +4,7 @@ import { isChosen, type Size, STEPS } from './steps.ts';
 import { LINKS, type Link } from './ways.ts';
 
 const MIB = 1024 * 1024;
-const FULL: Size = { rounds: 3, bytes: 128 * MIB, ms: 1_500 };
+const FULL: Size = { rounds: 3, bytes: 256 * MIB, ms: 1_500 };
 const QUICK: Size = { rounds: 1, bytes: 8 * MIB, ms: 200 };
 
 /** How many streams the memory is read with. */
