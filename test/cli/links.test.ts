@@ -349,7 +349,7 @@ describe('the straight way', () => {
 
   it('is left for a port-forward when it is lost, and not taken again if that was soon, twice in turn', async (t) => {
     await straightened();
-    await lose(t, TRUSTED_MS - 1);
+    await lose(t, TRUSTED_MS / 2);
     await until(() => sides.manager.straight);
     await lose(t, 0);
     await quiet();
