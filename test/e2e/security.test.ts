@@ -12,6 +12,7 @@ import { FrameType } from '../../src/tunnel/frame.ts';
 import { encodePreamble, TOKEN_BYTES } from '../../src/tunnel/preamble.ts';
 import { inCluster, kubeconfig, kubectl, kubectlJson } from './harness/cluster.ts';
 import { docker } from './harness/container.ts';
+import { eventually } from './harness/eventually.ts';
 import { tp as runTp, Tp } from './harness/tp.ts';
 
 const NAME = 'tp-e2e-security';
@@ -53,10 +54,10 @@ describe('a session', () => {
   });
 
   test('lets nobody without its key use the way of a straight link', async () => {
-    const [status] = JSON.parse((await runTp('status', '--output', 'json')).stdout) as SessionStatus[];
-    assert.ok(
-      status?.features.includes('link straight from the API server to the pod'),
-      status?.features.join(', '),
+    // It moves there when the cluster has told the pod's address.
+    await eventually(
+      async () => JSON.parse((await runTp('status', '--output', 'json')).stdout) as SessionStatus[],
+      ([status]) => status?.features.includes('link straight from the API server to the pod') ?? false,
     );
     for (const { ip } of pod.status.podIPs) {
       const seen = await inCluster(`
