@@ -9,8 +9,7 @@ import { StraightLinks } from '../../images/proxy/straight-links.ts';
 import { openStraightStream } from '../../src/cluster/straight-stream.ts';
 import { TOKEN_BYTES } from '../../src/tunnel/preamble.ts';
 import { straightKey } from '../../src/tunnel/straight.ts';
-import { closeAll, follow, listen, track, until } from '../images/sockets.ts';
-import { pattern } from '../tunnel/bytes.ts';
+import { bothSay, closeAll, follow, listen, track, until } from '../images/sockets.ts';
 import { ApiServer } from './api-server.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
 
@@ -92,12 +91,7 @@ describe('the straight way to the pod', () => {
     assert.deepEqual([asked[0]?.method, asked[0]?.url], ['GET', PATH]);
     assert.equal(asked[0]?.headers.authorization, 'Bearer secret');
     await until(() => pods.length === 1);
-    const pod = pods[0] as Socket;
-    const [here, there] = [follow(stream), follow(pod)];
-    const bytes = pattern(300_000).toString('latin1');
-    stream.write(bytes, 'latin1');
-    pod.write(bytes, 'latin1');
-    await until(() => here.text === bytes && there.text === bytes);
+    await bothSay(stream, pods[0] as Socket);
   });
 
   it('is over when the pod’s end is, with what was said last, whatever is between', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pattern } from '../tunnel/bytes.ts';
 
 /** Sockets of a test, on loopback. What was opened is closed by `closeAll`, so that a failed test does not hang. */
 const opened = new Set<Socket>();
@@ -90,6 +91,20 @@ export function follow(socket: NodeJS.ReadableStream): Course {
     course.closed = true;
   });
   return course;
+}
+
+/** Has both ends of a connection say much at once, and waits until all of it has come at the other; gives how they go on. */
+export async function bothSay(
+  near: NodeJS.ReadWriteStream,
+  far: NodeJS.ReadWriteStream,
+): Promise<[Course, Course]> {
+  const courses: [Course, Course] = [follow(near), follow(far)];
+  const bytes = pattern(300_000);
+  near.write(bytes);
+  far.write(bytes);
+  const text = bytes.toString('latin1');
+  await until(() => courses.every((course) => course.text === text), 'what both ends said');
+  return courses;
 }
 
 /** Waits until something is so. Throws when it does not become so in time. */

@@ -9,8 +9,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { StraightLinks } from '../../../images/proxy/straight-links.ts';
 import { TOKEN_BYTES } from '../../../src/tunnel/preamble.ts';
 import { KEY_IDENTITY, STRAIGHT_PROTOCOL, STRAIGHT_TLS, straightKey } from '../../../src/tunnel/straight.ts';
-import { pattern } from '../../tunnel/bytes.ts';
-import { closeAll, dial, follow, listen, track, until } from '../sockets.ts';
+import { bothSay, closeAll, dial, follow, listen, track, until } from '../sockets.ts';
 
 const TOKEN = randomBytes(TOKEN_BYTES);
 const MAX_UNKNOWN = 16;
@@ -72,12 +71,7 @@ describe('a connection to the pod’s address', () => {
     const link = secure(await upgraded(), straightKey(TOKEN));
     await once(link, 'secureConnect');
     await until(() => links.length === 1);
-    const there = links[0] as Socket;
-    const [near, far] = [follow(link), follow(there)];
-    const bytes = pattern(300_000).toString('latin1');
-    link.write(bytes, 'latin1');
-    there.write(bytes, 'latin1');
-    await until(() => near.text === bytes && far.text === bytes);
+    const [near, far] = await bothSay(link, links[0] as Socket);
     link.end();
     await until(() => far.closed && near.closed);
     assert.deepEqual([far.error, near.error], [undefined, undefined]);
