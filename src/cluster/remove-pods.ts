@@ -1,5 +1,6 @@
-import type { V1Deployment, V1ReplicaSet } from '@kubernetes/client-node';
+import type { V1Deployment, V1PodList, V1ReplicaSet } from '@kubernetes/client-node';
 import { ask, type Cluster, statusOf } from './client.ts';
+import { watch } from './watch.ts';
 
 /** How often to look how far it is (ms); and for what takes but a few of the cluster's own requests. */
 const POLL_MS = 100;
@@ -64,27 +65,47 @@ async function untilMade(
 }
 
 async function deletePods(
-  { core, namespace }: Cluster,
+  { api, core, namespace }: Cluster,
   labelSelector: string,
   sets: () => Promise<V1ReplicaSet[]>,
   gracePeriodSeconds: number,
   waitingFor: (what: string) => void,
 ): Promise<void> {
   const asked = new Set<string>();
-  for (;;) {
-    const [pods, made] = await Promise.all([
-      ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
-      sets(),
-    ]);
-    if (pods.items.length === 0 && made.length === 0) return;
-    for (const { metadata } of pods.items) {
-      const name = metadata?.name ?? '';
-      waitingFor(`pod ${name} to end`);
-      if (asked.has(metadata?.uid ?? '')) continue;
-      asked.add(metadata?.uid ?? '');
-      await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds }));
+  let collected = false;
+  const ended = new AbortController();
+  let onChange = () => {};
+  // It only spares the wait for the next look: without it, as where it may not watch, one comes soon.
+  watch(api, `/api/v1/namespaces/${namespace}/pods`, { labelSelector }, () => onChange(), ended.signal).catch(
+    () => {},
+  );
+  try {
+    for (;;) {
+      const change = new Promise<void>((resolve) => {
+        onChange = resolve;
+      });
+      const [pods, made]: [V1PodList, V1ReplicaSet[]] = await Promise.all([
+        ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
+        collected ? [] : sets(),
+      ]);
+      // Without their Deployment none comes again.
+      collected ||= made.length === 0;
+      if (pods.items.length === 0 && collected) return;
+      for (const { metadata, status } of pods.items) {
+        const name = metadata?.name ?? '';
+        waitingFor(`pod ${name} to end`);
+        // Its node says that nothing runs in it any more, and may clear up for another second: nobody waits for that.
+        const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+        const request = `${metadata?.uid} ${isOver}`;
+        if (asked.has(request)) continue;
+        asked.add(request);
+        const grace = isOver ? 0 : gracePeriodSeconds;
+        await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: grace }));
+      }
+      await Promise.race([change, pause(POLL_MS)]);
     }
-    await pause(POLL_MS);
+  } finally {
+    ended.abort();
   }
 }
 

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import {
   ApiException,
   type V1ConfigMap,
@@ -157,9 +158,19 @@ export class FakeCluster {
     return { items };
   };
 
+  /** Watches of pods that stand: what is written is what the API server would send. */
+  readonly watches: PassThrough[] = [];
+  readonly #watch = async (_url: string, { signal }: { signal: AbortSignal }) => {
+    const response = new PassThrough();
+    signal.addEventListener('abort', () => response.destroy());
+    this.watches.push(response);
+    return Object.assign(response, { statusCode: 200 });
+  };
+
   readonly cluster = {
     context: 'test',
     namespace: 'shop',
+    api: { server: '', send: this.#watch },
     core: {
       listNamespacedService: this.services.list,
       readNamespacedService: this.services.read,

@@ -108,6 +108,45 @@ describe('the objects of a session', () => {
     assert.equal(fake.requests.filter((request) => request === 'delete pod pod').length, 1, 'asked once');
   });
 
+  it('are gone when nothing runs in the pods any more, whatever their node is still at', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
+    fake.replicaSets.add(replicaSet(1));
+    const { core } = fake.cluster;
+    const graces: (number | undefined)[] = [];
+    core.deleteNamespacedPod = async ({ name, gracePeriodSeconds }) => {
+      graces.push(gracePeriodSeconds);
+      if (gracePeriodSeconds === 0) return await fake.pods.delete({ name });
+      fake.pods.add({ ...fake.pods.get(name), status: { phase: 'Succeeded' } });
+      return {};
+    };
+    await deleteObjects(fake.cluster, 'abc', 5);
+    assert.deepEqual(graces, [5, 0]);
+    assert.ok(!fake.pods.items.has('pod'));
+  });
+
+  it('are looked for again as soon as something changes, and no watch of them stays', async (t) => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.replicaSets.add(replicaSet(1));
+    t.mock.timers.enable({ apis: ['setTimeout'] }); // no time passes
+    const ending = { metadata: { name: 'pod', uid: '1', labels: MINE } };
+    fake.pods.add(ending);
+    fake.before = (request) => {
+      collect(request);
+      if (request !== 'delete pod pod') return;
+      setImmediate(() => {
+        fake.pods.items.clear();
+        fake.watches[0]?.write(`${JSON.stringify({ type: 'DELETED', object: ending })}\n`);
+      });
+      throw refusal(404, 'it is ending already');
+    };
+    await deleteObjects(fake.cluster, 'abc', 5);
+    assert.deepEqual(
+      fake.watches.map(({ destroyed }) => destroyed),
+      [true],
+    );
+  });
+
   it('are not deleted while a controller is about to make a pod, which nobody would find', async () => {
     await createObjects(fake.cluster, OBJECTS);
     let lists = 0;
