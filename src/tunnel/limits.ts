@@ -15,6 +15,12 @@ export const MAX_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
 /** … and while all of a session's streams together have grown by less than this (bytes), which bounds memory. */
 export const WINDOW_GROWTH_BYTES = 32 * 1024 * 1024;
 
+/**
+ * Where an earlier stream had a larger window, one gets that at once, but at most this part of what is left for all: several that
+ * begin side by side get some each.
+ */
+export const KNOWN_WINDOW_PART = 1 / 4;
+
 /** Streams that may be open at once, whoever opened them; each costs at most its window, so this bounds memory too. */
 export const MAX_STREAMS = 4096;
 

@@ -16,6 +16,8 @@ export class WindowGrowth {
   readonly #begun = new WeakMap<Windowed, { since: number; taken: number }>();
   /** By how much all have grown (bytes). */
   #grown = 0;
+  /** The largest that one was given (bytes). */
+  #largest = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,8 +43,12 @@ export class WindowGrowth {
     this.#begun.set(stream, { since: now, taken: 0 });
     // By the rate, as a whole window may come at once.
     if ((now - since) * much >= used * roundTripMs) return 0;
-    const room = Math.min(limits.MAX_STREAM_WINDOW_BYTES - window, limits.WINDOW_GROWTH_BYTES - this.#grown);
-    const growth = Math.max(0, Math.min((limits.WINDOW_GAIN - 1) * window, room));
+    const left = limits.WINDOW_GROWTH_BYTES - this.#grown;
+    // What one stream needed the next on the same path needs, too, without finding out step by step.
+    const known = Math.min(this.#largest, window + left * limits.KNOWN_WINDOW_PART);
+    const wanted = Math.min(limits.MAX_STREAM_WINDOW_BYTES, Math.max(limits.WINDOW_GAIN * window, known));
+    const growth = Math.min(wanted - window, left);
+    this.#largest = Math.max(this.#largest, window + growth);
     this.#grown += growth;
     return growth;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  KNOWN_WINDOW_PART,
   MAX_STREAM_WINDOW_BYTES,
   STREAM_WINDOW_BYTES,
   WINDOW_GAIN,
@@ -56,6 +57,35 @@ describe('a window', () => {
     readAll(windows, clock, slow, ROUND_TRIP_MS, 2);
     const before = slow.window;
     assert.equal(readAll(windows, clock, slow, 10 * ROUND_TRIP_MS, 20), before);
+  });
+
+  it('is as large at once as an earlier one had to grow, where its reader is as fast', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    const earlier = stream();
+    readAll(windows, clock, earlier, ROUND_TRIP_MS, 20);
+    windows.forget(earlier);
+    const [fast, slow] = [stream(), stream()];
+    const known = STREAM_WINDOW_BYTES + WINDOW_GROWTH_BYTES * KNOWN_WINDOW_PART;
+    assert.equal(readAll(windows, clock, fast, ROUND_TRIP_MS, 2), known);
+    assert.equal(readAll(windows, clock, slow, 10 * ROUND_TRIP_MS, 20), STREAM_WINDOW_BYTES);
+  });
+
+  it('is known on a path by what was needed, and leaves some for those that begin beside it', () => {
+    const clock = new ScriptedClock();
+    const windows = new WindowGrowth(clock);
+    const earlier = stream();
+    readAll(windows, clock, earlier, ROUND_TRIP_MS, 2);
+    windows.forget(earlier);
+    const needed = WINDOW_GAIN * STREAM_WINDOW_BYTES;
+    assert.equal(earlier.window, needed);
+    assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 2), needed, 'no more than that');
+    const large = stream();
+    readAll(windows, clock, large, ROUND_TRIP_MS, 20);
+    windows.forget(large);
+    const eight = Array.from({ length: 8 }, stream);
+    for (const each of eight) readAll(windows, clock, each, ROUND_TRIP_MS, 2);
+    for (const { window } of eight) assert.ok(window >= needed, `${window}`);
   });
 
   it('shares with all others what they may grow by together, and gives it back', () => {
