@@ -18,7 +18,7 @@ export async function joinLink(
   signal: AbortSignal,
 ): Promise<boolean> {
   // One after the other: the agent takes a stream for its link at once, so there must be a peer at the other end.
-  return await joinOver(await proxy.openStream(signal), network, token);
+  return await joinOver(await proxy.streams.open(signal), network, token);
 }
 
 /** The same over a stream to the proxy that is open. A link that is up is dropped by both ends for this one. */

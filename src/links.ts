@@ -111,7 +111,7 @@ export class Links {
     const wish = ++this.#wish;
     if (this.#shortLived >= MAX_SHORT_LIVED) return;
     try {
-      const pod = await proxy.openStraightStream(signal);
+      const pod = await proxy.streams.openStraight(signal);
       if (wish !== this.#wish || this.#working || !this.connected || signal.aborted)
         return void pod.destroy();
       this.#moving = joinOver(pod, network, token);

@@ -82,6 +82,8 @@ export async function openSession(
         signal: either,
       }),
   );
+  // The link needs it as soon as the container is the pod.
+  proxy.streams.prepare(signal);
   const view = withoutVariables(await proxy.control.describe(), own.unset, (line) => progress.warn(line));
   await network.becomePod(view, plan);
   const links = new Links({
@@ -127,6 +129,8 @@ export async function openSession(
       await proxy.setPhase(yes ? 'running' : 'ended');
     },
     takeOver() {
+      // Asked while the process starts; who takes a Service hears what comes of it.
+      if (plan.services.length > 0) proxy.ready().catch(() => {});
       const takeover = new Takeover({
         plan,
         cluster,

@@ -1,20 +1,18 @@
-import type { Duplex } from 'node:stream';
 import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { PodMount } from '../pod-mount.ts';
 import { portText } from '../port-text.ts';
 import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
-import { straightKey } from '../tunnel/straight.ts';
 import type { Cluster } from './client.ts';
 import { CONFIG_VOLUME } from './clone.ts';
 import { waitForEndpoint } from './endpoint.ts';
 import { giveBackServices } from './objects.ts';
 import { podMounts } from './pod-mounts.ts';
 import { openPodStream } from './pod-stream.ts';
+import { PodStreams } from './pod-streams.ts';
 import { ProxyControl } from './proxy-control.ts';
 import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
-import { openStraightStream } from './straight-stream.ts';
 import { untilConnected } from './until-connected.ts';
 
 export interface PodSideOptions {
@@ -45,9 +43,8 @@ export class PodSide {
   /** Ports that were added since the pod's configuration was written. */
   readonly #more = { tcp: new Set<number>(), udp: new Set<number>() };
   #ready: Promise<void> | undefined;
-  /** The streams of the agent's links. */
-  readonly #links = new Set<Duplex>();
-  readonly #key: Buffer;
+  /** For the agent's links. */
+  readonly streams: PodStreams;
   /** Settles when the cluster has told the pod's address. */
   #addressed: Promise<void> = Promise.resolve();
   #watcher: ProxyWatcher | undefined;
@@ -55,8 +52,8 @@ export class PodSide {
   constructor(options: PodSideOptions, pod: ProxyPod) {
     this.#options = options;
     this.#token = options.token;
-    this.#key = straightKey(options.token);
     this.#pod = pod;
+    this.streams = new PodStreams({ ...options, pod: () => this.#pod, addressed: () => this.#addressed });
   }
 
   get pod(): ProxyPod {
@@ -83,31 +80,6 @@ export class PodSide {
   watch(watcher: ProxyWatcher): void {
     this.#watcher = watcher;
     this.#follow();
-  }
-
-  /** A new stream to the proxy's tunnel port, for the agent's link. Throws TpError. */
-  async openStream(signal: AbortSignal): Promise<Duplex> {
-    const { cluster, plan } = this.#options;
-    return this.#keep(await openPodStream(cluster, this.#pod.name, plan.tunnelPort, signal));
-  }
-
-  /** The same by the straight way, once the pod's address is known. Rejects where there is no such way. */
-  async openStraightStream(signal: AbortSignal): Promise<Duplex> {
-    const { cluster, plan } = this.#options;
-    await this.#addressed;
-    const target = { pod: this.#pod.name, port: plan.healthPort, key: this.#key };
-    return this.#keep(await openStraightStream(cluster, target, signal));
-  }
-
-  #keep(stream: Duplex): Duplex {
-    this.#links.add(stream);
-    stream.once('close', () => this.#links.delete(stream));
-    return stream;
-  }
-
-  /** Cuts what an agent that could not be ended still holds: the pod would wait for its connections. */
-  cutLinks(): void {
-    for (const stream of this.#links) stream.destroy();
   }
 
   /**

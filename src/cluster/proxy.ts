@@ -35,7 +35,7 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
     progress.step('removing the proxy', async ({ waitingFor }) => {
       // Once more: where it failed before, this fails too, and the pod stays for those who are still led to it.
       await giveBackServices(cluster, plan.session);
-      proxy?.cutLinks();
+      proxy?.streams.cut();
       await deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor);
     }),
   );

@@ -64,12 +64,14 @@ class Sides {
       watch: (watcher: ProxyWatcher) => {
         this.watcher = watcher;
       },
-      openStream: async () => silent(),
-      openStraightStream: async () => {
-        this.wishes++;
-        const there = this.straight.shift() ?? new Error('no such way');
-        if (there instanceof Error) throw there;
-        return there;
+      streams: {
+        open: async () => silent(),
+        openStraight: async () => {
+          this.wishes++;
+          const there = this.straight.shift() ?? new Error('no such way');
+          if (there instanceof Error) throw there;
+          return there;
+        },
       },
       reconnect: async () => {
         const there = this.pods.shift() ?? this.pod.name;
@@ -217,7 +219,7 @@ const join = (
   linked = () => new Promise<boolean>(() => {}),
 ) =>
   joinLink(
-    { openStream: pod } as unknown as PodSide,
+    { streams: { open: pod } } as unknown as PodSide,
     { agent: { linked }, openStream: side } as unknown as Network,
     Buffer.alloc(32),
     new AbortController().signal,

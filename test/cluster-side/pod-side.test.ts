@@ -93,7 +93,7 @@ async function proxy(): Promise<typeof forward> {
 describe('the straight way to a pod', () => {
   it('is not asked for before the cluster has told the pod’s address', async () => {
     const { runs, side } = connect();
-    const wanted = side.openStraightStream(abort.signal);
+    const wanted = side.streams.openStraight(abort.signal);
     await quiet();
     assert.deepEqual(straight, []);
     runs.resolve(pod('tp-2'));
@@ -106,7 +106,7 @@ describe('the straight way to a pod', () => {
     const { runs, connected, side } = connect();
     await connected;
     runs.resolve(pod('tp-2'));
-    await assert.rejects(side.openStraightStream(abort.signal), { message: 'another pod runs' });
+    await assert.rejects(side.streams.openStraight(abort.signal), { message: 'another pod runs' });
     assert.deepEqual([side.pod.name, straight], ['tp-1', []]);
   });
 });
