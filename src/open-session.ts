@@ -129,7 +129,7 @@ export async function openSession(
       await proxy.setPhase(yes ? 'running' : 'ended');
     },
     takeOver() {
-      // Asked while the process starts; who takes a Service hears what comes of it.
+      // Asked while the process starts, which mostly takes about as long; where it fails, who takes a Service asks again.
       if (plan.services.length > 0) proxy.ready().catch(() => {});
       const takeover = new Takeover({
         plan,

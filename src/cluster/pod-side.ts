@@ -25,6 +25,17 @@ export interface PodSideOptions {
 /** How long (ms) a caller waits for an original pod: as the proxy's own search. */
 const FOUND_LIMIT_MS = 10_000;
 
+/** A pod that was ready so long (ms) ago counts as ready: several Services are mostly taken in one moment. */
+const READY_FOR_MS = 3_000;
+
+interface Readiness {
+  /** Its uid. */
+  pod: string;
+  asked: Promise<void>;
+  /** When it was ready (ms, monotonic). */
+  since?: number;
+}
+
 /** What happens to the connection to the proxy, and in the pod. */
 export interface ProxyWatcher {
   /** The connection ended by itself. */
@@ -42,7 +53,7 @@ export class PodSide {
   #phase: Phase = 'running';
   /** Ports that were added since the pod's configuration was written. */
   readonly #more = { tcp: new Set<number>(), udp: new Set<number>() };
-  #ready: Promise<void> | undefined;
+  #ready: Readiness | undefined;
   /** For the agent's links. */
   readonly streams: PodStreams;
   /** Settles when the cluster has told the pod's address. */
@@ -205,10 +216,22 @@ export class PodSide {
     });
   }
 
-  /** Resolves when the pod says that it serves, and the cluster would send requests to it. */
-  ready(): Promise<void> {
-    this.#ready ??= this.#untilReady();
-    return this.#ready;
+  /** Resolves when the pod says that it serves, and the cluster would send requests to it; or did, a moment ago. Throws TpError. */
+  async ready(): Promise<void> {
+    const { uid } = this.#pod;
+    const known = this.#ready;
+    const counts =
+      known?.pod === uid && (known.since === undefined || performance.now() - known.since < READY_FOR_MS);
+    const ready: Readiness = counts ? known : { pod: uid, asked: this.#untilReady() };
+    this.#ready = ready;
+    try {
+      await ready.asked;
+      ready.since ??= performance.now();
+    } catch (error) {
+      // The next one asks again.
+      if (this.#ready === ready) this.#ready = undefined;
+      throw error;
+    }
   }
 
   async #untilReady(): Promise<void> {

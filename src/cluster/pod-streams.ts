@@ -7,7 +7,7 @@ import type { ProxyPod } from './proxy-pod.ts';
 import { openStraightStream } from './straight-stream.ts';
 
 /** A prepared stream is used for this long (ms): the proxy waits for 5 s to be told the token on it. */
-const PREPARED_MS = 3_000;
+const PREPARED_MS = 1_500;
 
 export interface PodStreamsOptions {
   cluster: Cluster;
@@ -60,6 +60,7 @@ export class PodStreams {
   /** Cuts what an agent that could not be ended still holds: the pod would wait for its connections. */
   cut(): void {
     for (const stream of this.#open) stream.destroy();
+    void this.#prepared?.opening.then((stream) => stream?.destroy());
   }
 
   async #toTunnelPort(signal: AbortSignal): Promise<Duplex> {

@@ -100,7 +100,10 @@ async function deletePods(
         if (asked.has(request)) continue;
         asked.add(request);
         const grace = isOver ? 0 : gracePeriodSeconds;
-        await remove(`pod ${name}`, core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: grace }));
+        const deletion = core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: grace });
+        // Where that may not be, one that was deleted before goes later.
+        if (isOver && asked.has(`${metadata?.uid} false`)) await deletion.catch(() => {});
+        else await remove(`pod ${name}`, deletion);
       }
       await Promise.race([change, pause(POLL_MS)]);
     }

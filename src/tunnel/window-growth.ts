@@ -45,7 +45,7 @@ export class WindowGrowth {
     if ((now - since) * much >= used * roundTripMs) return 0;
     const left = limits.WINDOW_GROWTH_BYTES - this.#grown;
     // What one stream needed the next on the same path needs, too, without finding out step by step.
-    const known = Math.min(this.#largest, window + left * limits.KNOWN_WINDOW_PART);
+    const known = Math.min(this.#largest, window + Math.floor(left * limits.KNOWN_WINDOW_PART));
     const wanted = Math.min(limits.MAX_STREAM_WINDOW_BYTES, Math.max(limits.WINDOW_GAIN * window, known));
     const growth = Math.min(wanted - window, left);
     this.#largest = Math.max(this.#largest, window + growth);

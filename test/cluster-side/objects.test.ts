@@ -125,6 +125,22 @@ describe('the objects of a session', () => {
     assert.ok(!fake.pods.items.has('pod'));
   });
 
+  it('are deleted all the same where an ended pod may not be taken away before its time', async () => {
+    await createObjects(fake.cluster, OBJECTS);
+    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
+    fake.replicaSets.add(replicaSet(1));
+    fake.cluster.core.deleteNamespacedPod = async ({ gracePeriodSeconds }) => {
+      if (gracePeriodSeconds !== 0) {
+        fake.pods.add({ ...fake.pods.get('pod'), status: { phase: 'Succeeded' } });
+        return {};
+      }
+      setImmediate(() => fake.pods.items.clear());
+      throw refusal(403, 'no pod may be deleted by force');
+    };
+    await deleteObjects(fake.cluster, 'abc', 5);
+    assert.equal(fake.pods.items.size, 0);
+  });
+
   it('are looked for again as soon as something changes, and no watch of them stays', async (t) => {
     await createObjects(fake.cluster, OBJECTS);
     fake.replicaSets.add(replicaSet(1));

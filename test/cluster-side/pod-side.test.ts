@@ -56,7 +56,8 @@ const pod = (name: string): ProxyPod => ({ name, uid: name, spec: undefined });
 
 /** Connects to `tp-1`, which starts; `runs` tells how it goes on. */
 function connect() {
-  const plan = { session: 'abc', tunnelPort: 47_470, healthPort: 47_471, container: 'app' } as SessionPlan;
+  const ports = { tunnelPort: 47_470, healthPort: 47_471 };
+  const plan = { session: 'abc', ...ports, container: 'app', objects: {} } as SessionPlan;
   const options = { cluster: api.cluster, plan, token: Buffer.alloc(TOKEN_BYTES), signal: abort.signal };
   const runs = Promise.withResolvers<ProxyPod>();
   const side = new PodSide(options, pod('tp-1'));
@@ -150,5 +151,54 @@ describe('a pod that starts', () => {
     assert.equal(tried.length, EARLY_TRIES);
     runs.resolve(pod('tp-1'));
     await until(() => tried.length > EARLY_TRIES);
+  });
+});
+
+describe('whether the pod is ready', () => {
+  /** So long it counts (ms), as documented. */
+  const READY_FOR_MS = 3_000;
+  let looks: number;
+  let state: object;
+  let side: PodSide;
+  let runs: PromiseWithResolvers<ProxyPod>;
+
+  beforeEach(() => {
+    looks = 0;
+    state = { running: {} };
+    api.answers.set('GET /api/v1/namespaces/shop/pods', (_request, response) => {
+      looks++;
+      const conditions = [{ type: 'Ready', status: 'True' }];
+      const status = { podIP: '10.0.0.1', conditions, containerStatuses: [{ name: 'app', state }] };
+      const object = { metadata: { name: 'tp-1', uid: 'tp-1' }, status };
+      response.writeHead(200).write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    });
+    ({ side, runs } = connect());
+  });
+  afterEach(() => mock.reset());
+
+  it('is looked at once for all that ask in one moment, and anew after a while', async () => {
+    await Promise.all([side.ready(), side.ready()]);
+    await side.ready();
+    assert.equal(looks, 1);
+    const now = performance.now();
+    mock.method(performance, 'now', () => now + READY_FOR_MS);
+    await side.ready();
+    assert.equal(looks, 2);
+  });
+
+  it('is looked at anew where that failed', async () => {
+    state = { waiting: { reason: 'CrashLoopBackOff' } };
+    await assert.rejects(side.ready(), { code: 'TP_PROXY_FAILED' });
+    state = { running: {} };
+    await side.ready();
+    assert.equal(looks, 2);
+  });
+
+  it('is not known of another one that takes its place', async () => {
+    await side.ready();
+    runs.resolve(pod('tp-2'));
+    await until(() => side.pod.name === 'tp-2');
+    await side.ready();
+    assert.equal(looks, 2);
   });
 });

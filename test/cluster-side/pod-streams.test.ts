@@ -9,7 +9,7 @@ import { ApiServer } from './api-server.ts';
 import { SpdyNode } from './port-forward-nodes.ts';
 
 /** A prepared stream is used for this long (ms), as documented. */
-const PREPARED_MS = 3_000;
+const PREPARED_MS = 1_500;
 
 let api: ApiServer;
 let abort: AbortController;
@@ -74,6 +74,12 @@ describe('a stream that was prepared', () => {
     assert.deepEqual(asked, ['tp-1', 'tp-1']);
   });
 
+  it('is closed where all are cut before it is there', async () => {
+    streams.prepare(abort.signal);
+    streams.cut();
+    await until(() => closed.length === 1);
+  });
+
   it('is not used where it was cut', async () => {
     streams.prepare(abort.signal);
     await until(() => {
@@ -98,7 +104,7 @@ describe('a stream that was prepared', () => {
   it('is not used when the proxy may have given it up, and is closed', async () => {
     const now = performance.now();
     streams.prepare(abort.signal);
-    mock.method(performance, 'now', () => now + PREPARED_MS + 1_000);
+    mock.method(performance, 'now', () => now + PREPARED_MS + 100);
     await open();
     assert.deepEqual(asked, ['tp-1', 'tp-1']);
     await until(() => closed.length === 1);
