@@ -65,51 +65,62 @@ async function untilMade(
 }
 
 async function deletePods(
-  { api, core, namespace }: Cluster,
+  cluster: Cluster,
   labelSelector: string,
   sets: () => Promise<V1ReplicaSet[]>,
-  gracePeriodSeconds: number,
+  graceSeconds: number,
   waitingFor: (what: string) => void,
 ): Promise<void> {
-  const asked = new Set<string>();
+  const { core, namespace } = cluster;
+  /** With which grace (s) each was deleted, by uid. */
+  const deleted = new Map<string, number>();
   let collected = false;
-  const ended = new AbortController();
-  let onChange = () => {};
-  // It only spares the wait for the next look: without it, as where it may not watch, one comes soon.
-  watch(api, `/api/v1/namespaces/${namespace}/pods`, { labelSelector }, () => onChange(), ended.signal).catch(
-    () => {},
-  );
-  try {
-    for (;;) {
-      const change = new Promise<void>((resolve) => {
-        onChange = resolve;
-      });
-      const [pods, made]: [V1PodList, V1ReplicaSet[]] = await Promise.all([
-        ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
-        collected ? [] : sets(),
-      ]);
-      // Without their Deployment none comes again.
-      collected ||= made.length === 0;
-      if (pods.items.length === 0 && collected) return;
-      for (const { metadata, status } of pods.items) {
-        const name = metadata?.name ?? '';
-        waitingFor(`pod ${name} to end`);
-        // Its node says that nothing runs in it any more, and may clear up for another second: nobody waits for that.
-        const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-        const request = `${metadata?.uid} ${isOver}`;
-        if (asked.has(request)) continue;
-        asked.add(request);
-        const grace = isOver ? 0 : gracePeriodSeconds;
-        const deletion = core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: grace });
-        // Where that may not be, one that was deleted before goes later.
-        if (isOver && asked.has(`${metadata?.uid} false`)) await deletion.catch(() => {});
-        else await remove(`pod ${name}`, deletion);
-      }
-      await Promise.race([change, pause(POLL_MS)]);
+  using cleanup = new DisposableStack();
+  const ended = cleanup.adopt(new AbortController(), (each) => each.abort());
+  const nextChange = podChanges(cluster, labelSelector, ended.signal);
+  for (;;) {
+    const change = nextChange();
+    const [pods, made]: [V1PodList, V1ReplicaSet[]] = await Promise.all([
+      ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
+      collected ? [] : sets(),
+    ]);
+    // Without their Deployment none comes again.
+    collected ||= made.length === 0;
+    if (pods.items.length === 0 && collected) return;
+    for (const { metadata, status } of pods.items) {
+      const { name = '', uid = '' } = metadata ?? {};
+      waitingFor(`pod ${name} to end`);
+      // Its node says that nothing runs in it any more, and may clear up for another second: nobody waits for that.
+      const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+      const gracePeriodSeconds = isOver ? 0 : graceSeconds;
+      const before = deleted.get(uid);
+      if (before === gracePeriodSeconds) continue;
+      deleted.set(uid, gracePeriodSeconds);
+      const deletion = core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds });
+      // Where that may not be, one that was deleted before goes later.
+      if (before !== undefined) await deletion.catch(() => {});
+      else await remove(`pod ${name}`, deletion);
     }
-  } finally {
-    ended.abort();
+    await Promise.race([change, pause(POLL_MS)]);
   }
+}
+
+/**
+ * Gives a function that resolves at the next change of a pod with that label. It only spares the wait for the next look: without
+ * the watch, as where it is not allowed, one comes soon.
+ */
+function podChanges(
+  { api, namespace }: Cluster,
+  labelSelector: string,
+  signal: AbortSignal,
+): () => Promise<void> {
+  let onChange = () => {};
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  watch(api, path, { labelSelector }, () => onChange(), signal).catch(() => {});
+  return () =>
+    new Promise((resolve) => {
+      onChange = resolve;
+    });
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

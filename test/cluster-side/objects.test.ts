@@ -33,6 +33,13 @@ const replicaSet = (replicas: number): V1ReplicaSet => ({
   status: { replicas },
 });
 
+/** The objects of a session, and its pod. */
+async function createRunning(): Promise<void> {
+  await createObjects(fake.cluster, OBJECTS);
+  fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
+  fake.replicaSets.add(replicaSet(1));
+}
+
 /** Takes the ReplicaSet away when its Deployment is, as the garbage collector does. */
 const collect = (request: string) => {
   if (request === 'list replicaset' && fake.deployments.items.size === 0) fake.replicaSets.items.clear();
@@ -91,9 +98,7 @@ describe('the objects of a session', () => {
   });
 
   it('are gone only when the pods and the ReplicaSet are', async () => {
-    await createObjects(fake.cluster, OBJECTS);
-    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
-    fake.replicaSets.add(replicaSet(1));
+    await createRunning();
     // The pod takes a while to end, and its ReplicaSet to be collected.
     let lists = 0;
     const waited: string[] = [];
@@ -109,9 +114,7 @@ describe('the objects of a session', () => {
   });
 
   it('are gone when nothing runs in the pods any more, whatever their node is still at', async () => {
-    await createObjects(fake.cluster, OBJECTS);
-    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
-    fake.replicaSets.add(replicaSet(1));
+    await createRunning();
     const { core } = fake.cluster;
     const graces: (number | undefined)[] = [];
     core.deleteNamespacedPod = async ({ name, gracePeriodSeconds }) => {
@@ -126,9 +129,7 @@ describe('the objects of a session', () => {
   });
 
   it('are deleted all the same where an ended pod may not be taken away before its time', async () => {
-    await createObjects(fake.cluster, OBJECTS);
-    fake.pods.add({ metadata: { name: 'pod', uid: '1', labels: MINE } });
-    fake.replicaSets.add(replicaSet(1));
+    await createRunning();
     fake.cluster.core.deleteNamespacedPod = async ({ gracePeriodSeconds }) => {
       if (gracePeriodSeconds !== 0) {
         fake.pods.add({ ...fake.pods.get('pod'), status: { phase: 'Succeeded' } });
@@ -142,11 +143,9 @@ describe('the objects of a session', () => {
   });
 
   it('are looked for again as soon as something changes, and no watch of them stays', async (t) => {
-    await createObjects(fake.cluster, OBJECTS);
-    fake.replicaSets.add(replicaSet(1));
+    await createRunning();
     t.mock.timers.enable({ apis: ['setTimeout'] }); // no time passes
-    const ending = { metadata: { name: 'pod', uid: '1', labels: MINE } };
-    fake.pods.add(ending);
+    const ending = fake.pods.get('pod');
     fake.before = (request) => {
       collect(request);
       if (request !== 'delete pod pod') return;

@@ -29,6 +29,14 @@ function readAll(
 
 const stream = () => ({ window: STREAM_WINDOW_BYTES });
 
+/** A stream that was read so many times, a window's worth in each round trip, and is over. */
+function earlier(windows: WindowGrowth, clock: ScriptedClock, times: number) {
+  const each = stream();
+  readAll(windows, clock, each, ROUND_TRIP_MS, times);
+  windows.forget(each);
+  return each;
+}
+
 describe('a window', () => {
   it('grows while it is used up within a few round trips, up to its bound', () => {
     const clock = new ScriptedClock();
@@ -62,9 +70,7 @@ describe('a window', () => {
   it('is as large at once as an earlier one had to grow, where its reader is as fast', () => {
     const clock = new ScriptedClock();
     const windows = new WindowGrowth(clock);
-    const earlier = stream();
-    readAll(windows, clock, earlier, ROUND_TRIP_MS, 20);
-    windows.forget(earlier);
+    earlier(windows, clock, 20);
     const [fast, slow] = [stream(), stream()];
     const known = STREAM_WINDOW_BYTES + WINDOW_GROWTH_BYTES * KNOWN_WINDOW_PART;
     assert.equal(readAll(windows, clock, fast, ROUND_TRIP_MS, 2), known);
@@ -74,15 +80,10 @@ describe('a window', () => {
   it('is known on a path by what was needed, and leaves some for those that begin beside it', () => {
     const clock = new ScriptedClock();
     const windows = new WindowGrowth(clock);
-    const earlier = stream();
-    readAll(windows, clock, earlier, ROUND_TRIP_MS, 2);
-    windows.forget(earlier);
     const needed = WINDOW_GAIN * STREAM_WINDOW_BYTES;
-    assert.equal(earlier.window, needed);
+    assert.equal(earlier(windows, clock, 2).window, needed);
     assert.equal(readAll(windows, clock, stream(), ROUND_TRIP_MS, 2), needed, 'no more than that');
-    const large = stream();
-    readAll(windows, clock, large, ROUND_TRIP_MS, 20);
-    windows.forget(large);
+    earlier(windows, clock, 20);
     const eight = Array.from({ length: 8 }, stream);
     for (const each of eight) readAll(windows, clock, each, ROUND_TRIP_MS, 2);
     for (const { window } of eight) assert.ok(window >= needed, `${window}`);
