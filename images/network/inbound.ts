@@ -23,7 +23,7 @@ export interface InboundDialOptions {
 }
 
 /** A process that is not busy accepts within so many turns: looking again at once costs less than a pause. */
-const EAGER_LOOKS = 4;
+const EAGER_LOOKS = 16;
 
 /** The longest pause between two looks (ms). Pauses double up to it: of a busy process many connections wait at once. */
 const LOOK_LIMIT_MS = 32;

@@ -13,7 +13,7 @@ export const fromPodServer = (port: number, listeners: Listeners): Server =>
     listeners: {
       waitMs: 0,
       wait: async () => listeners.answering,
-      whileAnswering: (agent) => listeners.whileAnswering(agent),
+      whileAnswering: (agent, over) => listeners.whileAnswering(agent, over),
       refused() {},
     },
     fallback: undefined,

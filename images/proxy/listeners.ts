@@ -102,15 +102,14 @@ export class Listeners extends EventEmitter<ListenersEvents> {
     return this.#phase === 'running' && !this.#away ? this.#agent : undefined;
   }
 
-  /** Aborts when `agent` is no longer worth waiting for; `done` ends the watch. */
-  whileAnswering(agent: Tunnel): { signal: AbortSignal; done(): void } {
-    const over = new AbortController();
+  /** Calls `over` once `agent` is no longer worth waiting for, from now on; the result ends the watch. */
+  whileAnswering(agent: Tunnel, over: () => void): () => void {
     const look = () => {
-      if (this.answering !== agent) over.abort(new Error('the laptop has gone'));
+      if (this.answering !== agent) over();
     };
     this.on('change', look);
     look();
-    return { signal: over.signal, done: () => void this.off('change', look) };
+    return () => void this.off('change', look);
   }
 
   /** The agent, if the user's process listens on `port` now. */
@@ -130,6 +129,8 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** The agent once the process listens; undefined as soon as it is clear that it will not, or when `signal` aborts. */
   async wait(port: number, signal: AbortSignal): Promise<Tunnel | undefined> {
+    const now = this.ready(port);
+    if (now) return now;
     const expired = AbortSignal.timeout(this.waitMs);
     const either = AbortSignal.any([expired, signal]);
     for (;;) {

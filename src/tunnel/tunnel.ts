@@ -94,6 +94,11 @@ export class Tunnel implements StreamCarrier {
     return this.#wire?.met ?? false;
   }
 
+  /** How long ago (ms) the peer was heard last on the present link; Infinity without one. */
+  get silenceMs(): number {
+    return this.#wire?.silenceMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The session's id, once both ends have met. */
   get session(): string | undefined {
     return this.#peer?.session;

@@ -29,6 +29,7 @@ export class Wire {
   #cancelTimer: () => void;
   /** Heartbeats in a row before which nothing was heard. Counted, so that a pause of our own is not the peer's silence. */
   #silentBeats = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #met = false;
   #over = false;
   /** Bytes, headers included. */
@@ -50,6 +51,11 @@ export class Wire {
   /** Whether the peer has said hello on it. */
   get met(): boolean {
     return this.#met;
+  }
+
+  /** How long ago (ms) something came last. */
+  get silenceMs(): number {
+    return this.#clock.now() - this.#heardAt;
   }
 
   /** The peer has said hello: from now on it must show that it lives. */
@@ -83,6 +89,7 @@ export class Wire {
     if (this.#over) return; // the link still brings what was on its way
     if (this.#silentBeats >= limits.SILENT_BEATS) this.#events.onSilence(false);
     this.#silentBeats = 0;
+    this.#heardAt = this.#clock.now();
     this.received += chunk.length;
     try {
       for (const frame of this.#decoder.push(chunk)) {

@@ -34,6 +34,14 @@ describe('the heartbeat', () => {
     assert.deepEqual([...pair.agent.closed, ...pair.proxy.closed], []);
   });
 
+  it('tells how long the peer has been silent', async () => {
+    const peer = await RawPeer.met();
+    peer.clock.advance(30);
+    assert.equal(peer.tunnel.silenceMs, 30);
+    await peer.frame(FrameType.ping, Buffer.from('12345678'));
+    assert.equal(peer.tunnel.silenceMs, 0);
+  });
+
   it('keeps a slow link alive', async () => {
     const pair = await tunnelPair({ delayMs: 1_500 });
     for (let passed = 0; passed < 10 * SILENCE_LIMIT_MS; passed += 500) {

@@ -1,4 +1,5 @@
 import type { Listeners } from '../../../images/proxy/listeners.ts';
+import { ACK_AFTER_MS } from '../../../src/tunnel/limits.ts';
 import { encodeMessage } from '../../../src/tunnel/message.ts';
 import { decodeRequest, encodeRequest, type StreamRequest } from '../../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
@@ -61,6 +62,13 @@ export class Agent {
 
   get announcing(): boolean {
     return !this.#announce.destroyed;
+  }
+
+  /** Nothing is heard of it for `ms`, nor on its way. */
+  async silence(ms: number): Promise<void> {
+    this.#pair.clock.advance(ACK_AFTER_MS); // it owes the proxy an acknowledgement
+    await this.#pair.settle();
+    this.#pair.clock.advance(ms);
   }
 
   /** The link is lost, without a word. */

@@ -4,8 +4,10 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Fallback } from '../../../images/proxy/fallback.ts';
 import { type InboundOptions, inboundServer } from '../../../images/proxy/inbound.ts';
+import { HEARD_LATELY_MS } from '../../../images/proxy/inbound-stream.ts';
 import { Listeners } from '../../../images/proxy/listeners.ts';
 import { ResetCode } from '../../../src/tunnel/errors.ts';
+import type { TunnelStream } from '../../../src/tunnel/stream.ts';
 import { pattern } from '../../tunnel/bytes.ts';
 import { attempt, closeAll, dial, follow, listen, quiet, serve, until } from '../sockets.ts';
 import { Agent } from './agent.ts';
@@ -86,9 +88,33 @@ describe('a connection to the pod', () => {
     assert.deepEqual(told.answered, [[port, '127.0.0.1']]);
   });
 
-  it('gives nothing of its bytes away before the process has accepted', async () => {
+  it('gives its first bytes with the request, one read of them, and the rest when the process has accepted', async () => {
     await proxy();
     await agent.say(port);
+    const caller = await dial(port);
+    const bytes = pattern(1_500_000);
+    caller.write(bytes);
+    await until(() => agent.asked.length === 1);
+    const stream = agent.asked[0]?.stream;
+    assert.ok(stream);
+    const there = follow(stream);
+    await until(() => there.text !== '');
+    await quiet();
+    assert.ok(there.text.length <= 64 * 1024, 'one read');
+    assert.ok(
+      (taken[0]?.bytesRead ?? 0) <= 256 * 1024,
+      'the kernel keeps the rest, and slows the caller down',
+    );
+    assert.equal(told.answered.length, 0);
+    stream.accept();
+    await until(() => there.text.length === bytes.length);
+    assert.equal(there.text, bytes.toString('latin1'));
+  });
+
+  it('gives nothing of its bytes to a laptop of which nothing was heard lately before the process has accepted', async () => {
+    await proxy();
+    await agent.say(port);
+    await agent.silence(HEARD_LATELY_MS + 1);
     const caller = await dial(port);
     caller.write('POST /order');
     await until(() => agent.asked.length === 1);
@@ -97,7 +123,6 @@ describe('a connection to the pod', () => {
     const there = follow(stream);
     await quiet();
     assert.equal(there.text, '');
-    assert.equal(taken[0]?.bytesRead, 0, 'the kernel keeps them, and slows the caller down');
     stream.accept();
     await until(() => there.text === 'POST /order');
   });
@@ -126,6 +151,38 @@ describe('a connection to the pod', () => {
     caller.end('all');
     await until(() => here.closed);
     assert.deepEqual(here, { text: 'got all', ended: true, closed: true, error: undefined });
+  });
+
+  it('passes a half-close on which the process has not accepted yet', async () => {
+    await proxy();
+    await agent.say(port);
+    const caller = await dial(port);
+    const here = follow(caller);
+    caller.end('all');
+    await until(() => taken[0]?.readableEnded === true);
+    const stream = agent.asked[0]?.stream;
+    assert.ok(stream);
+    stream.accept();
+    const there = follow(stream);
+    stream.on('end', () => stream.end(`got ${there.text}`));
+    await until(() => here.closed);
+    assert.deepEqual(here, { text: 'got all', ended: true, closed: true, error: undefined });
+  });
+
+  it('is taken back when the caller leaves before the process has accepted', async () => {
+    await proxy({ fallback: fallback() });
+    const connections = await original();
+    await agent.say(port);
+    const caller = await dial(port);
+    caller.write('POST /order');
+    await until(() => agent.asked.length === 1);
+    const there = follow(agent.asked[0]?.stream as TunnelStream);
+    await until(() => there.text === 'POST /order');
+    caller.resetAndDestroy();
+    await until(() => there.closed);
+    await quiet();
+    assert.equal(connections.length, 0);
+    assert.deepEqual(told, { answered: [], unanswered: [] });
   });
 
   it('passes resets both ways', async () => {
@@ -209,17 +266,21 @@ describe('a process that restarts', () => {
     // It listens on an address of the container that we do not dial, say.
     await proxy({ fallback: fallback() });
     let again: NodeJS.Timeout | undefined;
-    await original((socket) => socket.end('original'));
+    await original((socket) => {
+      socket.on('data', (chunk: Buffer) => socket.end(`original heard ${chunk}`));
+    });
     agent.onInbound = ({ stream }) => {
       stream.on('error', () => {});
       stream.reset(ResetCode.connectionRefused, 'the process does not listen');
       again = setTimeout(() => void agent.say(port), 20);
     };
     await agent.say(port);
-    const here = follow(await dial(port));
+    const caller = await dial(port);
+    const here = follow(caller);
+    caller.write('POST /order');
     await until(() => here.ended);
     clearTimeout(again); // it would speak for the next test's process
-    assert.equal(here.text, 'original');
+    assert.equal(here.text, 'original heard POST /order', 'what the process has refused is as good as new');
   });
 });
 
@@ -242,14 +303,65 @@ describe('a connection that the laptop does not answer', () => {
     await proxy({ fallback: fallback() });
     const connections = await original();
     await agent.say(port);
+    await agent.silence(HEARD_LATELY_MS + 1);
     const caller = await dial(port);
     caller.write('POST /order');
     await until(() => agent.asked.length === 1);
+    await until(() => taken[0]?.bytesRead === 'POST /order'.length);
     agent.asked[0]?.stream.on('error', () => {});
     agent.cut();
     await until(() => connections.length === 1);
     const there = follow(connections[0] as Socket);
     await until(() => there.text === 'POST /order');
+  });
+
+  it('goes there when the laptop falls silent before the caller has said anything', async () => {
+    await proxy({ fallback: fallback() });
+    const connections = await original();
+    await agent.say(port);
+    const caller = await dial(port);
+    await until(() => agent.asked.length === 1);
+    listeners.setLink('silent');
+    await until(() => connections.length === 1);
+    caller.write('POST /order');
+    const there = follow(connections[0] as Socket);
+    await until(() => there.text === 'POST /order');
+  });
+
+  it('does not go there when the agent is lost with its first bytes: nobody can tell what became of them', async () => {
+    await proxy({ fallback: fallback() });
+    const connections = await original();
+    await agent.say(port);
+    const caller = await dial(port);
+    const here = follow(caller);
+    caller.write('POST /order');
+    await until(() => agent.asked.length === 1);
+    const there = follow(agent.asked[0]?.stream as TunnelStream);
+    await until(() => there.text === 'POST /order');
+    listeners.setLink('silent');
+    await quiet();
+    assert.equal(here.closed, false, 'it may come back');
+    agent.cut();
+    await until(() => here.closed);
+    assert.equal(here.error, 'ECONNRESET');
+    assert.equal(connections.length, 0);
+    assert.deepEqual(told.unanswered, [[port, '127.0.0.1', 'the laptop has gone with what was sent to it']]);
+  });
+
+  it('is answered by the laptop, where that has its first bytes, when it is heard again', async () => {
+    await proxy({ fallback: fallback() });
+    const connections = await original();
+    await agent.say(port);
+    const caller = await dial(port);
+    caller.write('POST /order');
+    await until(() => agent.asked.length === 1);
+    const there = follow(agent.asked[0]?.stream as TunnelStream);
+    await until(() => there.text === 'POST /order');
+    listeners.setLink('silent');
+    await quiet();
+    agent.asked[0]?.stream.accept();
+    await until(() => told.answered.length === 1);
+    assert.equal(connections.length, 0);
   });
 
   it('goes there when the agent refuses for another reason', async () => {
