@@ -4,7 +4,7 @@ write_settings() {
   mkdir -p "$state"/{cni,log/pods} "$run_dir"
   cat >"$state/cni/10-tpcluster.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "tpcluster", "plugins": [
-  {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+  {"type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
    "ipam": {"type": "host-local", "dataDir": "$run_dir/ipam", "ranges": [[{"subnet": "$pods_first"}], [{"subnet": "$pods6_first"}]],
             "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}

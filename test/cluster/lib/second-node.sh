@@ -56,17 +56,13 @@ write_second_settings() {
   )
 }
 
-# The second's default route leads to the first node's pods. Between pods no address is changed.
+# The second's default route leads to the first node's pods.
 write_second_pod_network() { # range range6
   sed "s|$run_dir/|$second_run/|; s|$pods_first|$1|; s|$pods6_first|$2|" "$state/cni/10-tpcluster.conflist" \
     >"$second_state/cni/10-tpcluster.conflist"
   ip -n $node route replace "$1" via $second_ip
   ip -n $node -6 route replace "$2" via $second_ip6
-  local unchanged=(-t nat -I POSTROUTING -j ACCEPT)
-  ip netns exec $node iptables "${unchanged[@]}" -s $pods -d "$1" -o tpc-second
-  ip netns exec $node ip6tables "${unchanged[@]}" -s $pods6 -d "$2" -o tpc-second
-  ip netns exec $second_netns iptables "${unchanged[@]}" -s "$1" -d $pods -o eth0
-  ip netns exec $second_netns ip6tables "${unchanged[@]}" -s "$2" -d $pods6 -o eth0
+  masquerade $second_netns "$1" "$2"
 }
 
 # From Docker, as on the first node: what a containerd has pulled, it cannot always export.
