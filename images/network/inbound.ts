@@ -65,7 +65,7 @@ export function dialProcess(stream: TunnelStream, options: InboundDialOptions): 
         dialled.off('error', failed);
         stream.off('error', gone).off('close', gone);
         if (index > 0) options.onOnlyAt(host);
-        stream.accept();
+        stream.accept(undefined, 'turn'); // the caller's bytes but for the first wait for it
         options.onAccepted(dialled, splice(dialled, stream));
       });
     });

@@ -12,9 +12,12 @@ import type { Listeners } from './listeners.ts';
  */
 export const HEARD_LATELY_MS = 50;
 
+/** So many callers at most have sent something to a process that has not accepted: it may be long in coming to that. */
+export const SENT_LIMIT = 16;
+
 /** A connection to the pod that nobody has accepted yet. */
 export interface Caller {
-  /** Paused: what the caller sends beyond one read (64 KiB) waits in the kernel, and slows the caller down. */
+  /** Paused: what the caller sends beyond two reads (128 KiB) waits in the kernel, and slows the caller down. */
   socket: Socket;
   address: string;
   /** What was read of it so far, for whoever accepts. */
@@ -26,49 +29,55 @@ export interface Caller {
 /** What came of asking the laptop: `refused` by a process that restarts; `lost` where the agent, or the caller, has gone. */
 export type Asked = TunnelStream | 'refused' | 'lost';
 
-/**
- * Asks the agent for a stream that the user's process accepts, which then has the caller's first bytes. Throws Error where
- * the agent has gone with them, so that nobody else may be given them.
- */
-export async function openInbound(
-  agent: Tunnel,
-  port: number,
-  caller: Caller,
-  listeners: Pick<Listeners, 'whileAnswering'>,
-): Promise<Asked> {
-  const { socket, address, gone } = caller;
-  if (gone.aborted || agent.closed) return 'lost';
-  const request = encodeRequest({ kind: 'inbound', port, peer: { address, port: socket.remotePort ?? 1 } });
-  const early = heardLately(agent);
-  // What is read goes with it, as mostly it is there already.
-  const stream = agent.open(request, early ? 'nextTurn' : 'turn');
-  let sent = false;
-  const send = () => {
-    sent = true;
-    stream.write(caller.first);
-  };
-  const cancel = () => stream.destroy(); // a process that hangs may accept it in an hour
-  gone.addEventListener('abort', cancel);
-  const answered = outcome(stream);
-  const done = listeners.whileAnswering(agent, () => {
-    if (!sent) cancel();
-  });
-  const stopReading = readFirst(caller, () => {
-    if (heardLately(agent)) send();
-  });
-  const asked = await answered.finally(() => {
+/** Asks laptops for streams that the user's process accepts. */
+export class InboundStreams {
+  readonly #listeners: Pick<Listeners, 'whileAnswering'>;
+  /** Callers whose first bytes were sent, and not accepted yet. */
+  #sent = 0;
+
+  constructor(listeners: Pick<Listeners, 'whileAnswering'>) {
+    this.#listeners = listeners;
+  }
+
+  /**
+   * Asks the agent for a stream to the process, which then has the caller's first bytes. Throws Error where the agent has
+   * gone with them, so that nobody else may be given them.
+   */
+  async open(agent: Tunnel, port: number, caller: Caller): Promise<Asked> {
+    const { socket, address, gone } = caller;
+    if (gone.aborted || agent.closed) return 'lost';
+    const request = encodeRequest({ kind: 'inbound', port, peer: { address, port: socket.remotePort ?? 1 } });
+    // What is read goes with it, as mostly it is there already.
+    const stream = agent.open(request, this.#maySend(agent) ? 'nextTurn' : 'turn');
+    let sent = false;
+    const cancel = () => stream.destroy(); // a process that hangs may accept it in an hour
+    gone.addEventListener('abort', cancel);
+    const answered = outcome(stream);
+    const done = this.#listeners.whileAnswering(agent, () => {
+      if (!sent) cancel();
+    });
+    const stopReading = readFirst(caller, () => {
+      if (!this.#maySend(agent)) return;
+      sent = true;
+      this.#sent++;
+      stream.write(caller.first);
+    });
+    const asked = await answered;
     gone.removeEventListener('abort', cancel);
     done();
     stopReading();
-  });
-  if (asked === 'cut' && sent && !gone.aborted)
-    throw new Error('the laptop has gone with what was sent to it');
-  if (asked !== 'accepted') return asked === 'cut' ? 'lost' : asked;
-  if (caller.first && !sent) send();
-  return stream;
-}
+    if (sent) this.#sent--;
+    if (asked === 'cut' && sent && !gone.aborted)
+      throw new Error('the laptop has gone with what was sent to it');
+    if (asked !== 'accepted') return asked === 'cut' ? 'lost' : asked;
+    if (caller.first && !sent) stream.write(caller.first);
+    return stream;
+  }
 
-const heardLately = (agent: Tunnel): boolean => agent.silenceMs <= HEARD_LATELY_MS;
+  #maySend(agent: Tunnel): boolean {
+    return agent.silenceMs <= HEARD_LATELY_MS && this.#sent < SENT_LIMIT;
+  }
+}
 
 /** Has `heard` called as soon as the caller's first bytes are there. The result reads no more. */
 function readFirst(caller: Caller, heard: () => void): () => void {

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { plainAddress } from '../address.ts';
 import { splice } from '../splice.ts';
 import type { Fallback } from './fallback.ts';
-import { type Caller, openInbound } from './inbound-stream.ts';
+import { type Caller, InboundStreams } from './inbound-stream.ts';
 import type { Listeners } from './listeners.ts';
 
 export interface InboundOptions {
@@ -15,6 +15,7 @@ export interface InboundOptions {
 
 /** Takes the pod's connections on one port to the user's process, or to an original pod. Not listening yet. */
 export function inboundServer(options: InboundOptions): Server {
+  const streams = new InboundStreams(options.listeners);
   // Paused: of a caller whom nobody has accepted yet no more is read than is kept.
   return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     const peer = plainAddress(socket.remoteAddress ?? '');
@@ -22,21 +23,21 @@ export function inboundServer(options: InboundOptions): Server {
     const over = () => gone.abort(new Error('the caller has gone'));
     socket.on('error', over).on('close', over);
     const caller: Caller = { socket, address: peer, first: undefined, gone: gone.signal };
-    answer(options, caller).catch((error: Error) => {
+    answer(options, streams, caller).catch((error: Error) => {
       if (!gone.signal.aborted) options.onUnanswered(options.port, peer, error);
       if (!socket.destroyed) socket.resetAndDestroy();
     });
   });
 }
 
-async function answer(options: InboundOptions, caller: Caller): Promise<void> {
+async function answer(options: InboundOptions, streams: InboundStreams, caller: Caller): Promise<void> {
   const { port, listeners, fallback } = options;
   const { socket, address, gone } = caller;
   const end = performance.now() + listeners.waitMs;
   for (;;) {
     const agent = await listeners.wait(port, gone);
     if (!agent) break;
-    const stream = await openInbound(agent, port, caller, listeners);
+    const stream = await streams.open(agent, port, caller);
     if (stream === 'refused') {
       listeners.refused(port);
       // One that is said to listen and always refuses listens where we cannot reach it: not for ever.

@@ -5,8 +5,8 @@ import type { TunnelStream } from '../../src/tunnel/stream.ts';
 import type { LinkState, Tunnel } from '../../src/tunnel/tunnel.ts';
 
 /**
- * For so long (ms) a connection waits for a laptop whose link is cut: most come back within a third of it, and callers that
- * give up after 2 s, as some do, still get their answer from an original pod.
+ * For so long (ms) a connection of which nothing was sent waits for a laptop whose link is cut: most come back within a third
+ * of it, and callers that give up after 2 s, as some do, still get their answer from an original pod.
  */
 const AWAY_AFTER_MS = 1_000;
 

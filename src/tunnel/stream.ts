@@ -78,12 +78,13 @@ export class TunnelStream extends Duplex {
     this.#window = receiveWindow;
   }
 
-  /** Says yes to the peer that opened the stream; what is written before waits for it. */
-  accept(answer: Buffer = NOTHING): void {
+  /**
+   * Says yes to the peer that opened the stream; what is written before waits for it. A peer that has sent something already
+   * waits for what it is answered, not for this, unless it sends the rest after it: then `patience` says so.
+   */
+  accept(answer: Buffer = NOTHING, patience: Patience = this.#received.length > 0 ? 'linger' : 'turn'): void {
     if (this.#opened || this.#accepted) throw new Error(`stream ${this.id} cannot be accepted`);
     if (this.#over) return;
-    // A peer that has sent something already waits for what it is answered, not for this.
-    const patience = this.#received.length > 0 ? 'linger' : 'turn';
     this.#carrier.control(FrameType.accept, this.id, answer, patience);
     this.#accepted = true;
     this.#carrier.schedule(this);

@@ -53,6 +53,14 @@ describe('a connection from the cluster', () => {
     assert.deepEqual(told, { refused: 0, only: [], paused: false });
   });
 
+  it('is accepted without delay, also where the caller’s first bytes are there: the rest waits for that', async () => {
+    const port = await serve((socket) => socket.resume(), POD);
+    const { near, pair } = await inbound(port);
+    near.write('POST / HTTP/1.1');
+    await once(near, 'accept');
+    assert.ok(!pair.agent.link.patience.includes('linger'), `${pair.agent.link.patience}`);
+  });
+
   it('goes to one that listens on loopback only, and says so', async () => {
     const port = await serve((socket) => socket.end('loopback'), LOOPBACK);
     const { near, told } = await inbound(port);

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Fallback } from '../../../images/proxy/fallback.ts';
 import { type InboundOptions, inboundServer } from '../../../images/proxy/inbound.ts';
-import { HEARD_LATELY_MS } from '../../../images/proxy/inbound-stream.ts';
+import { HEARD_LATELY_MS, SENT_LIMIT } from '../../../images/proxy/inbound-stream.ts';
 import { Listeners } from '../../../images/proxy/listeners.ts';
 import { ResetCode } from '../../../src/tunnel/errors.ts';
 import type { TunnelStream } from '../../../src/tunnel/stream.ts';
@@ -125,6 +125,33 @@ describe('a connection to the pod', () => {
     assert.equal(there.text, '');
     stream.accept();
     await until(() => there.text === 'POST /order');
+  });
+
+  it('gives nothing of its bytes before that, either, where many have given theirs to a process that does not accept', async () => {
+    await proxy({ fallback: fallback() });
+    const connections = await original();
+    await agent.say(port);
+    const callers = SENT_LIMIT + 4;
+    for (let count = 1; count <= callers; count++) {
+      (await dial(port)).write('POST /order');
+      await until(() => agent.asked.length === count);
+    }
+    const there = agent.asked.map(({ stream }) => follow(stream));
+    const given = () => there.filter(({ text }) => text === 'POST /order').length;
+    await until(() => given() === SENT_LIMIT);
+    await quiet();
+    assert.equal(given(), SENT_LIMIT);
+
+    agent.asked[0]?.stream.accept(); // makes room for another one
+    await until(() => told.answered.length === 1);
+    (await dial(port)).write('POST /order');
+    await until(() => agent.asked.length === callers + 1);
+    const another = follow(agent.asked[callers]?.stream as TunnelStream);
+    await until(() => another.text === 'POST /order');
+    assert.equal(given(), SENT_LIMIT);
+
+    listeners.setAgent(undefined);
+    await until(() => connections.length === 4);
   });
 
   it('hears a server that speaks first', async () => {
