@@ -72,7 +72,10 @@ export async function leaveSession(
   await endSession(there, session);
   await undoReplacement(there, session);
   await giveBackServices(there, session);
-  await Promise.all([docker && removeSession(docker, session), deleteObjects(there, session, GRACE_SECONDS)]);
+  await Promise.all([
+    docker && removeSession(docker, session),
+    deleteObjects(there, session, { graceSeconds: GRACE_SECONDS }),
+  ]);
   removeLinkDirectory(session);
   removeSockets(session);
   if (remains.held !== undefined) removeHeldFiles(remains.held);

@@ -175,11 +175,17 @@ process.on('SIGTERM', () => {
     });
   }, NEEDED_CHECK_MS);
   const leave = () => {
-    if (listeners.phase === 'leaving') void departure.complete().then(() => process.exit(0));
+    if (listeners.phase === 'leaving') void departure.complete().then(exit);
   };
   leave();
   listeners.on('change', leave);
 });
+
+/** Whoever removes the pod need not wait for its node to tell. What is told leaves in the next turn of the event loop. */
+function exit(): void {
+  events.tell({ event: 'departed' });
+  setImmediate(() => setImmediate(() => process.exit(0)));
+}
 
 const sidecarsDatagrams = fromPodDatagrams(listeners);
 await Promise.all([

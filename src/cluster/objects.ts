@@ -1,7 +1,7 @@
 import type { V1ConfigMap, V1Deployment, V1Service } from '@kubernetes/client-node';
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
-import { remove, removePods } from './remove-pods.ts';
+import { type PodsEnd, remove, removePods } from './remove-pods.ts';
 import { giveBackService, heldServices } from './takeover.ts';
 
 /** What a session puts into the namespace. */
@@ -60,15 +60,10 @@ export async function isEnded({ core, namespace }: Cluster, session: string): Pr
 }
 
 /**
- * Deletes all objects of the session, and waits until its pods are gone. The pods have `graceSeconds` to finish what
- * is under way. Throws TpError.
+ * Deletes all objects of the session, and waits until its pods are gone. The pods have time to finish what is
+ * under way. Throws TpError.
  */
-export async function deleteObjects(
-  cluster: Cluster,
-  session: string,
-  graceSeconds: number,
-  waitingFor: (what: string) => void = () => {},
-): Promise<void> {
+export async function deleteObjects(cluster: Cluster, session: string, podsEnd: PodsEnd): Promise<void> {
   const { core, namespace } = cluster;
   const labelSelector = `${SESSION}=${session}`;
   const [configMaps, services] = await Promise.all([
@@ -78,7 +73,7 @@ export async function deleteObjects(
   const names = (list: { items: { metadata?: { name?: string } }[] }) =>
     list.items.map((item) => item.metadata?.name ?? '');
   await Promise.all([
-    removePods(cluster, labelSelector, graceSeconds, waitingFor),
+    removePods(cluster, labelSelector, podsEnd),
     ...names(configMaps).map((name) =>
       remove(`ConfigMap ${name}`, core.deleteNamespacedConfigMap({ name, namespace })),
     ),

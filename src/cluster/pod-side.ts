@@ -59,6 +59,7 @@ export class PodSide {
   /** Settles when the cluster has told the pod's address. */
   #addressed: Promise<void> = Promise.resolve();
   #watcher: ProxyWatcher | undefined;
+  readonly #departed = Promise.withResolvers<string>();
 
   constructor(options: PodSideOptions, pod: ProxyPod) {
     this.#options = options;
@@ -152,7 +153,17 @@ export class PodSide {
 
   #follow(): void {
     const watcher = this.#watcher;
-    if (watcher) this.#control?.follow((event) => watcher.onEvent(event));
+    if (!watcher) return;
+    const { uid } = this.#pod;
+    this.#control?.follow((event) => {
+      if (event.event === 'departed') this.#departed.resolve(uid);
+      else watcher.onEvent(event);
+    });
+  }
+
+  /** Resolves with the uid of the pod whose process has finished what it had, and exits. */
+  get departed(): Promise<string> {
+    return this.#departed.promise;
   }
 
   /** Has the proxy answer on more ports of the pod, and of those that take its place. Throws TpError. */
@@ -256,17 +267,17 @@ export class PodSide {
     // Nobody waits any longer for a process that is not coming back; a pod that is gone has nobody waiting.
     const ended = this.setPhase('ended').catch(() => {});
     await Promise.all([ended, giveBackServices(cluster, plan.session)]);
-    await this.#leaving();
+    await this.leave();
   }
 
-  /** Lets the pod end once it is idle, and closes the CLI's tunnel to it. */
+  /** Lets the pod end once it is idle. */
   async leave(): Promise<void> {
-    await this.#leaving();
-    this.control.close();
-  }
-
-  async #leaving(): Promise<void> {
     // A pod that is gone, or that does not hear, is deleted all the same; it only gets to use all of its grace.
     await this.setPhase('leaving').catch(() => {});
+  }
+
+  /** Closes the CLI's tunnel. */
+  close(): void {
+    this.#control?.close();
   }
 }

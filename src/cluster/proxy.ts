@@ -28,6 +28,7 @@ const UNUSED_GRACE_SECONDS = 1;
 /** Puts the proxy's pod into the cluster and connects to it. What was made is undone by `cleanup`. Throws TpError. */
 export async function startProxy(options: ProxyOptions): Promise<PodSide> {
   const { cluster, plan, progress, interrupts, cleanup, signal, onNamed } = options;
+  cleanup.defer(() => proxy?.close());
   // Before the first object is made, so that an interruption in between finds them all.
   let grace = UNUSED_GRACE_SECONDS;
   let proxy: PodSide | undefined;
@@ -36,7 +37,8 @@ export async function startProxy(options: ProxyOptions): Promise<PodSide> {
       // Once more: where it failed before, this fails too, and the pod stays for those who are still led to it.
       await giveBackServices(cluster, plan.session);
       proxy?.streams.cut();
-      await deleteObjects(cluster, plan.session, interrupts.hurry ? 0 : grace, waitingFor);
+      const graceSeconds = interrupts.hurry ? 0 : grace;
+      await deleteObjects(cluster, plan.session, { graceSeconds, waitingFor, departed: proxy?.departed });
     }),
   );
   return await progress.step('proxy pod', async ({ waitingFor }) => {

@@ -1,4 +1,4 @@
-import type { V1Deployment, V1PodList, V1ReplicaSet } from '@kubernetes/client-node';
+import type { V1Deployment, V1Pod, V1PodList, V1ReplicaSet } from '@kubernetes/client-node';
 import { ask, type Cluster, statusOf } from './client.ts';
 import { watch } from './watch.ts';
 
@@ -18,17 +18,22 @@ export async function remove(what: string, deleting: Promise<unknown>): Promise<
   }
 }
 
+/** How pods end. */
+export interface PodsEnd {
+  /** They have so long (s) to finish what is under way. */
+  graceSeconds: number;
+  /** Names what is waited for. */
+  waitingFor?(what: string): void;
+  /** Resolves with the uid of a pod whose process exits, sooner than its node tells. */
+  departed?: Promise<string> | undefined;
+}
+
 /**
  * Deletes the Deployment with that label and what it made, and waits until all of it is gone. What it made is left to the
  * garbage collector: a ReplicaSet without an owner would be adopted by the original Deployment, which selects its labels.
  * Throws TpError.
  */
-export async function removePods(
-  cluster: Cluster,
-  labelSelector: string,
-  graceSeconds: number,
-  waitingFor: (what: string) => void,
-): Promise<void> {
+export async function removePods(cluster: Cluster, labelSelector: string, podsEnd: PodsEnd): Promise<void> {
   const { apps, namespace } = cluster;
   const deployments = async () =>
     (await ask('listing Deployments', apps.listNamespacedDeployment({ namespace, labelSelector }))).items;
@@ -40,7 +45,7 @@ export async function removePods(
     const deletion = apps.deleteNamespacedDeployment({ name, namespace, propagationPolicy: 'Background' });
     await remove(`Deployment ${name}`, deletion);
   }
-  await deletePods(cluster, labelSelector, sets, graceSeconds, waitingFor);
+  await deletePods(cluster, labelSelector, sets, podsEnd);
 }
 
 /** Waits until the controllers have made what they were asked for: what is on its way would arrive after all was found gone. */
@@ -68,13 +73,16 @@ async function deletePods(
   cluster: Cluster,
   labelSelector: string,
   sets: () => Promise<V1ReplicaSet[]>,
-  graceSeconds: number,
-  waitingFor: (what: string) => void,
+  { graceSeconds, waitingFor = () => {}, departed }: PodsEnd,
 ): Promise<void> {
   const { core, namespace } = cluster;
   /** With which grace (s) each was deleted, by uid. */
   const deleted = new Map<string, number>();
   let collected = false;
+  let departedUid: string | undefined;
+  const departure = departed?.then((uid) => {
+    departedUid = uid;
+  });
   using cleanup = new DisposableStack();
   const ended = cleanup.adopt(new AbortController(), (each) => each.abort());
   const nextChange = podChanges(cluster, labelSelector, ended.signal);
@@ -87,12 +95,12 @@ async function deletePods(
     // Without their Deployment none comes again.
     collected ||= made.length === 0;
     if (pods.items.length === 0 && collected) return;
-    for (const { metadata, status } of pods.items) {
-      const { name = '', uid = '' } = metadata ?? {};
+    for (const pod of pods.items) {
+      const { name = '', uid = '' } = pod.metadata ?? {};
       waitingFor(`pod ${name} to end`);
-      // Its node says that nothing runs in it any more, and may clear up for another second: nobody waits for that.
-      const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-      const gracePeriodSeconds = isOver ? 0 : graceSeconds;
+      // Nothing runs in it any more, and its node may clear up for another second: nobody waits for that.
+      const over = isOver(pod) || (uid === departedUid && isAlone(pod));
+      const gracePeriodSeconds = over ? 0 : graceSeconds;
       const before = deleted.get(uid);
       if (before === gracePeriodSeconds) continue;
       deleted.set(uid, gracePeriodSeconds);
@@ -101,9 +109,17 @@ async function deletePods(
       if (before !== undefined) await deletion.catch(() => {});
       else await remove(`pod ${name}`, deletion);
     }
-    await Promise.race([change, pause(POLL_MS)]);
+    const next = [change, pause(POLL_MS)];
+    if (departure && departedUid === undefined) next.push(departure);
+    await Promise.race(next);
   }
 }
+
+const isOver = ({ status }: V1Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** Whether the proxy is all that runs in the pod: no container of the workload beside it has a grace of its own. */
+const isAlone = ({ spec }: V1Pod): boolean =>
+  spec?.containers.length === 1 && !spec.initContainers?.some((each) => each.restartPolicy === 'Always');
 
 /**
  * Gives a function that resolves at the next change of a pod with that label. It only spares the wait for the next look: without

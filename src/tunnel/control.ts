@@ -38,5 +38,7 @@ export type ProxyEvent =
   | { event: 'answered'; port: number; peer: string }
   /** This pod was told to end: another one takes its place, and should be connected to. */
   | { event: 'ending' }
+  /** It is idle, and its process exits in this moment: its node tells that a little later. */
+  | { event: 'departed' }
   /** Something that a person should know, in one line. */
   | { event: 'warning'; message: string };

@@ -90,7 +90,7 @@ describe('the objects of a session', () => {
       { metadata: { name: 'original', uid: '2', labels: { app: 'shop' } } },
       { metadata: { name: 'of-another', uid: '3', labels: { 'tp/session': 'def' } } },
     );
-    await deleteObjects(fake.cluster, 'abc', 5);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5 });
     assert.deepEqual([...fake.deployments.items.keys()], []);
     assert.deepEqual([...fake.configMaps.items.keys()], ['other']);
     assert.deepEqual([...fake.services.items.keys()], ['shop']);
@@ -107,7 +107,7 @@ describe('the objects of a session', () => {
       if (request === 'list replicaset' && lists === 4) fake.replicaSets.items.clear();
       if (request === 'delete pod pod') throw refusal(404, 'it is ending already');
     };
-    await deleteObjects(fake.cluster, 'abc', 5, (what) => waited.push(what));
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, waitingFor: (what) => waited.push(what) });
     assert.ok(lists >= 4);
     assert.deepEqual(waited, ['pod pod to end', 'pod pod to end']);
     assert.equal(fake.requests.filter((request) => request === 'delete pod pod').length, 1, 'asked once');
@@ -123,9 +123,34 @@ describe('the objects of a session', () => {
       fake.pods.add({ ...fake.pods.get(name), status: { phase: 'Succeeded' } });
       return {};
     };
-    await deleteObjects(fake.cluster, 'abc', 5);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5 });
     assert.deepEqual(graces, [5, 0]);
     assert.ok(!fake.pods.items.has('pod'));
+  });
+
+  it('are gone when the proxy says that it exits, before its node does, unless more runs in the pod', async () => {
+    const app = { name: 'app' };
+    const sidecar = { name: 'mesh', restartPolicy: 'Always' };
+    for (const { spec, expected } of [
+      { spec: { containers: [app] }, expected: [5, 0] },
+      { spec: { containers: [app], initContainers: [{ name: 'init' }] }, expected: [5, 0] },
+      { spec: { containers: [app, { name: 'logs' }] }, expected: [5] },
+      { spec: { containers: [app], initContainers: [sidecar] }, expected: [5] },
+    ]) {
+      await createRunning();
+      fake.pods.add({ ...fake.pods.get('pod'), spec });
+      const { promise: departed, resolve } = Promise.withResolvers<string>();
+      const graces: (number | undefined)[] = [];
+      fake.cluster.core.deleteNamespacedPod = async ({ name, gracePeriodSeconds }) => {
+        graces.push(gracePeriodSeconds);
+        if (gracePeriodSeconds === 0) return await fake.pods.delete({ name });
+        resolve('1');
+        if (expected.length === 1) setTimeout(() => fake.pods.items.clear(), 150);
+        return {};
+      };
+      await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
+      assert.deepEqual(graces, expected);
+    }
   });
 
   it('are deleted all the same where an ended pod may not be taken away before its time', async () => {
@@ -138,7 +163,7 @@ describe('the objects of a session', () => {
       setImmediate(() => fake.pods.items.clear());
       throw refusal(403, 'no pod may be deleted by force');
     };
-    await deleteObjects(fake.cluster, 'abc', 5);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5 });
     assert.equal(fake.pods.items.size, 0);
   });
 
@@ -155,7 +180,7 @@ describe('the objects of a session', () => {
       });
       throw refusal(404, 'it is ending already');
     };
-    await deleteObjects(fake.cluster, 'abc', 5);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5 });
     assert.deepEqual(
       fake.watches.map(({ destroyed }) => destroyed),
       [true],
@@ -173,15 +198,18 @@ describe('the objects of a session', () => {
       if (lists === 2) fake.replicaSets.add(replicaSet(0));
       if (lists === 3) fake.replicaSets.add(replicaSet(1));
     };
-    await deleteObjects(fake.cluster, 'abc', 5);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5 });
     assert.equal(fake.replicaSets.items.size, 0);
   });
 
   it('may be deleted again, and by two at once', async () => {
     await createObjects(fake.cluster, OBJECTS);
     fake.replicaSets.add(replicaSet(1));
-    await Promise.all([deleteObjects(fake.cluster, 'abc', 0), deleteObjects(fake.cluster, 'abc', 0)]);
-    await deleteObjects(fake.cluster, 'abc', 0);
+    await Promise.all([
+      deleteObjects(fake.cluster, 'abc', { graceSeconds: 0 }),
+      deleteObjects(fake.cluster, 'abc', { graceSeconds: 0 }),
+    ]);
+    await deleteObjects(fake.cluster, 'abc', { graceSeconds: 0 });
     assert.equal(fake.deployments.items.size, 0);
   });
 
@@ -191,7 +219,7 @@ describe('the objects of a session', () => {
     fake.before = (request) => {
       if (request.startsWith('delete deployment')) throw refusal(403, 'no');
     };
-    await assert.rejects(deleteObjects(fake.cluster, 'abc', 0));
+    await assert.rejects(deleteObjects(fake.cluster, 'abc', { graceSeconds: 0 }));
   });
 });
 

@@ -5,13 +5,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { serveCall } from '../../images/proxy/control.ts';
+import { EventFeed, serveCall } from '../../images/proxy/control.ts';
 import { sessionServer } from '../../images/proxy/sessions.ts';
 import { PodSide } from '../../src/cluster/pod-side.ts';
 import type { ProxyPod } from '../../src/cluster/proxy-pod.ts';
 import { TpError } from '../../src/errors.ts';
 import type { SessionPlan } from '../../src/plan.ts';
+import type { ProxyEvent } from '../../src/tunnel/control.ts';
 import { TOKEN_BYTES } from '../../src/tunnel/preamble.ts';
+import { decodeRequest } from '../../src/tunnel/request.ts';
 import { closeAll, dial, listen, quiet, until } from '../images/sockets.ts';
 import { ApiServer } from './api-server.ts';
 import { SpdyNode } from './port-forward-nodes.ts';
@@ -66,13 +68,14 @@ function connect() {
   return { runs, connected, side };
 }
 
-/** A proxy that answers the CLI, behind a port-forward. */
-async function proxy(): Promise<typeof forward> {
+/** A proxy that answers the CLI, and tells it what `events` are told, behind a port-forward. */
+async function proxy(events = new EventFeed()): Promise<typeof forward> {
   const port = await listen(
     sessionServer({
       tokenSha256: createHash('sha256').update(Buffer.alloc(TOKEN_BYTES)).digest('hex'),
       onToken: () => {},
-      onStream(_role, stream) {
+      onStream(_role, stream, request) {
+        if (decodeRequest(request).kind === 'events') return events.add(stream);
         const view = { environment: {}, addresses: [], fallback: undefined };
         serveCall(stream, { ...view, onPhase: () => {}, onServe: async () => {} });
       },
@@ -109,6 +112,23 @@ describe('the straight way to a pod', () => {
     runs.resolve(pod('tp-2'));
     await assert.rejects(side.streams.openStraight(abort.signal), { message: 'another pod runs' });
     assert.deepEqual([side.pod.name, straight], ['tp-1', []]);
+  });
+});
+
+describe('a pod that ends', () => {
+  it('is known by what its proxy says last, which nobody else has to hear', async () => {
+    const events = new EventFeed();
+    forward = await proxy(events);
+    const { connected, side } = connect();
+    await connected;
+    const heard: ProxyEvent[] = [];
+    side.watch({ onLost: () => {}, onEvent: (event) => heard.push(event) });
+    await side.setPhase('leaving'); // the events are asked for before
+    events.tell({ event: 'warning', message: 'slow' });
+    events.tell({ event: 'departed' });
+    assert.equal(await side.departed, 'tp-1');
+    assert.deepEqual(heard, [{ event: 'warning', message: 'slow' }]);
+    side.close();
   });
 });
 
