@@ -102,7 +102,7 @@ export async function openSession(
   const files = progress.step('files', (step) =>
     podFiles({ docker, network, draft, plan, mounts, progress, step }),
   );
-  const fallback = plan.fallback ? proxy.checkFallback() : undefined;
+  const fallback = plan.fallback ? proxy.originals.check() : undefined;
   const [mounted] = await orAborted(Promise.race([Promise.all([files, fallback]), reporter.lost]), signal);
   let giveBack = async () => {};
   if (plan.replaced) {
@@ -113,7 +113,7 @@ export async function openSession(
       await progress.step('scaling the originals back', async (step) => {
         const missing = await replacement.restore(step, interrupts.hurrySignal);
         if (missing > 0) progress.warn(`${missing} of the original pods are not ready yet`);
-        else if (plan.fallback) await proxy.findsOriginals().catch(() => {}); // nor has a pod that is gone
+        else if (plan.fallback) await proxy.originals.areFound().catch(() => {}); // nor has a pod that is gone
       });
       await giveBack();
       await replacement.remove();
@@ -130,11 +130,11 @@ export async function openSession(
     },
     takeOver() {
       // Asked while the process starts, which mostly takes about as long; where it fails, who takes a Service asks again.
-      if (plan.services.length > 0) proxy.ready().catch(() => {});
+      if (plan.services.length > 0) proxy.readiness.wait().catch(() => {});
       const takeover = new Takeover({
         plan,
         cluster,
-        ready: () => proxy.ready(),
+        ready: () => proxy.readiness.wait(),
         onSwitched: (service) => reporter.switched(service, network.published),
         onElsewhere: (line) => progress.warn(line),
         onFailed: (error) => reporter.failed(error),

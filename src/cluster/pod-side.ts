@@ -1,18 +1,17 @@
 import { TpError } from '../errors.ts';
-import { SESSION } from '../labels.ts';
 import type { SessionPlan } from '../plan.ts';
 import type { PodMount } from '../pod-mount.ts';
-import { portText } from '../port-text.ts';
-import type { Phase, ProbeResult, ProxyEvent } from '../tunnel/control.ts';
+import type { Phase, ProxyEvent } from '../tunnel/control.ts';
 import type { Cluster } from './client.ts';
 import { CONFIG_VOLUME } from './clone.ts';
-import { waitForEndpoint } from './endpoint.ts';
 import { giveBackServices } from './objects.ts';
+import { Originals } from './originals.ts';
 import { podMounts } from './pod-mounts.ts';
+import { PodReadiness } from './pod-readiness.ts';
 import { openPodStream } from './pod-stream.ts';
 import { PodStreams } from './pod-streams.ts';
 import { ProxyControl } from './proxy-control.ts';
-import { type ProxyPod, runningProxyPod, waitForProxyPod } from './proxy-pod.ts';
+import { type ProxyPod, runningProxyPod } from './proxy-pod.ts';
 import { untilConnected } from './until-connected.ts';
 
 export interface PodSideOptions {
@@ -20,20 +19,6 @@ export interface PodSideOptions {
   plan: SessionPlan;
   token: Buffer;
   signal: AbortSignal;
-}
-
-/** How long (ms) a caller waits for an original pod: as the proxy's own search. */
-const FOUND_LIMIT_MS = 10_000;
-
-/** A pod that was ready so long (ms) ago counts as ready: several Services are mostly taken in one moment. */
-const READY_FOR_MS = 3_000;
-
-interface Readiness {
-  /** Its uid. */
-  pod: string;
-  asked: Promise<void>;
-  /** When it was ready (ms, monotonic). */
-  since?: number;
 }
 
 /** What happens to the connection to the proxy, and in the pod. */
@@ -53,9 +38,12 @@ export class PodSide {
   #phase: Phase = 'running';
   /** Ports that were added since the pod's configuration was written. */
   readonly #more = { tcp: new Set<number>(), udp: new Set<number>() };
-  #ready: Readiness | undefined;
   /** For the agent's links. */
   readonly streams: PodStreams;
+  /** Whether requests may be led to it. */
+  readonly readiness: PodReadiness;
+  /** The pods whose place it takes, as it sees them. */
+  readonly originals: Originals;
   /** Settles when the cluster has told the pod's address. */
   #addressed: Promise<void> = Promise.resolve();
   #watcher: ProxyWatcher | undefined;
@@ -66,6 +54,8 @@ export class PodSide {
     this.#token = options.token;
     this.#pod = pod;
     this.streams = new PodStreams({ ...options, pod: () => this.#pod, addressed: () => this.#addressed });
+    this.readiness = new PodReadiness({ ...options, pod: () => this.#pod });
+    this.originals = new Originals(options.plan, () => this.control);
   }
 
   get pod(): ProxyPod {
@@ -191,74 +181,6 @@ export class PodSide {
     } catch (error) {
       if (this.#connected) throw error;
     }
-  }
-
-  /**
-   * Waits, for so long as callers do, until the proxy has found original pods that have just come: the cluster's DNS may
-   * keep for a while that there are none.
-   */
-  async findsOriginals(): Promise<void> {
-    const end = performance.now() + FOUND_LIMIT_MS;
-    while (performance.now() < end) {
-      const results = await this.#dialOriginals();
-      if (results.some(({ failure }) => failure === undefined)) return;
-    }
-  }
-
-  async #dialOriginals(): Promise<ProbeResult> {
-    const { plan } = this.#options;
-    const ports = plan.services.flatMap((service) => service.ports);
-    const podPorts = (wanted: 'UDP' | undefined) => [
-      ...new Set(ports.filter(({ protocol }) => protocol === wanted).map(({ pod }) => pod)),
-    ];
-    return await this.control.probe(podPorts(undefined), podPorts('UDP'));
-  }
-
-  /** Dials the original pods once, before any Service depends on it. Throws TpError when none can be reached. */
-  async checkFallback(): Promise<void> {
-    const results = await this.#dialOriginals();
-    const failed = results.filter(({ failure }) => failure !== undefined);
-    if (failed.length === 0 || failed.length < results.length) return;
-    const why = failed
-      .map(({ port, protocol, failure }) => `port ${portText(port, protocol)}: ${failure}`)
-      .join('; ');
-    throw new TpError('TP_NO_FALLBACK', `the proxy cannot reach the original pods (${why})`, {
-      hint: 'no pod is ready, or a NetworkPolicy forbids it: docs/strict-namespaces.md has one that allows it\n--no-fallback to go on: nobody answers when this laptop does not',
-    });
-  }
-
-  /** Resolves when the pod says that it serves, and the cluster would send requests to it; or did, a moment ago. Throws TpError. */
-  async ready(): Promise<void> {
-    const { uid } = this.#pod;
-    const known = this.#ready;
-    const counts =
-      known?.pod === uid && (known.since === undefined || performance.now() - known.since < READY_FOR_MS);
-    const ready: Readiness = counts ? known : { pod: uid, asked: this.#untilReady() };
-    this.#ready = ready;
-    try {
-      await ready.asked;
-      ready.since ??= performance.now();
-    } catch (error) {
-      // The next one asks again.
-      if (this.#ready === ready) this.#ready = undefined;
-      throw error;
-    }
-  }
-
-  async #untilReady(): Promise<void> {
-    const { cluster, plan, signal } = this.#options;
-    const { session, container, objects } = plan;
-    const progress = { waitingFor: () => {} };
-    const { name } = await waitForProxyPod({
-      cluster,
-      labelSelector: `${SESSION}=${session}`,
-      container,
-      until: 'ready',
-      progress,
-      signal,
-    });
-    const shadow = objects.shadow?.metadata?.name;
-    if (shadow !== undefined) await waitForEndpoint(cluster, shadow, name, signal);
   }
 
   /** Gives back what was taken. */

@@ -197,28 +197,28 @@ describe('whether the pod is ready', () => {
   afterEach(() => mock.reset());
 
   it('is looked at once for all that ask in one moment, and anew after a while', async () => {
-    await Promise.all([side.ready(), side.ready()]);
-    await side.ready();
+    await Promise.all([side.readiness.wait(), side.readiness.wait()]);
+    await side.readiness.wait();
     assert.equal(looks, 1);
     const now = performance.now();
     mock.method(performance, 'now', () => now + READY_FOR_MS);
-    await side.ready();
+    await side.readiness.wait();
     assert.equal(looks, 2);
   });
 
   it('is looked at anew where that failed', async () => {
     state = { waiting: { reason: 'CrashLoopBackOff' } };
-    await assert.rejects(side.ready(), { code: 'TP_PROXY_FAILED' });
+    await assert.rejects(side.readiness.wait(), { code: 'TP_PROXY_FAILED' });
     state = { running: {} };
-    await side.ready();
+    await side.readiness.wait();
     assert.equal(looks, 2);
   });
 
   it('is not known of another one that takes its place', async () => {
-    await side.ready();
+    await side.readiness.wait();
     runs.resolve(pod('tp-2'));
     await until(() => side.pod.name === 'tp-2');
-    await side.ready();
+    await side.readiness.wait();
     assert.equal(looks, 2);
   });
 });
