@@ -2,18 +2,16 @@
  * The agent: makes the network namespace the pod's, and carries its traffic through the tunnel. Started by `docker exec`
  * as root in the network container; its stdin and stdout carry messages of the CLI, and it ends when stdin does.
  */
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
-import { duplexLink } from '../../src/tunnel/duplex-link.ts';
-import { CloseCode, ResetCode } from '../../src/tunnel/errors.ts';
+import { ResetCode } from '../../src/tunnel/errors.ts';
 import { letPassingBytesPile } from '../../src/tunnel/heap.ts';
 import { encodeMessage, MessageDecoder } from '../../src/tunnel/message.ts';
-import { decodeRequest, encodeRequest } from '../../src/tunnel/request.ts';
+import { decodeRequest } from '../../src/tunnel/request.ts';
 import type { TunnelStream } from '../../src/tunnel/stream.ts';
-import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { isLoopback } from '../address.ts';
 import { nameserversOf, searchOf } from '../resolv-conf.ts';
+import { AgentTunnel } from './agent-tunnel.ts';
 import type { Dns } from './dns.ts';
 import { figuresOf } from './figures.ts';
 import { dialProcess } from './inbound.ts';
@@ -49,21 +47,11 @@ const tell = (event: messages.AgentEvent) => {
 };
 
 let configuration: messages.Configuration | undefined;
-let tunnel: Tunnel | undefined;
-let announce: TunnelStream | undefined;
 let dns: Dns | undefined;
 let callers: Callers | undefined;
 let inboundUdp: InboundUdp | undefined;
-/** How often a tunnel that was left is looked at (ms). */
-const RETIRED_CHECK_MS = 500;
 const pause = new Pause();
 const localRoutes = new LocalRoutes();
-/** The next link leads to another pod, while the tunnel to this one still works. */
-let moving = false;
-/** The link that came last. */
-let latest: Socket | undefined;
-/** Whether the CLI has heard of the tunnel's link that it is up. */
-let told = false;
 /** Docker's gateways, which are local from the start. */
 let gateways: string[] = [];
 const warned = new Set<string>();
@@ -75,12 +63,12 @@ function warn(message: string): void {
 }
 
 const mounts = new Mounts(
-  () => tunnel,
+  () => tunnel.current,
   warn,
   (path, bytes) => tell({ event: 'copying', path, bytes }),
 );
 
-const podLoopback = new PodLoopback(() => tunnel, warn);
+const podLoopback = new PodLoopback(() => tunnel.current, warn);
 
 const watch = new ListeningWatch(
   () => ({
@@ -89,33 +77,38 @@ const watch = new ListeningWatch(
   }),
   ({ ports, udp }: Listening) => {
     tell({ event: 'listening', ports: [...ports], udp: [...udp] });
-    announcePorts();
+    tunnel.announce();
   },
 );
 
-function announcePorts(): void {
-  if (!configuration || !announce || announce.destroyed) return;
+const tunnel = new AgentTunnel({
+  onStream: serve,
+  onRetired: (old) => mounts.leave(old),
+  announcement: announcedPorts,
+  tell,
+});
+
+function announcedPorts(): { ports: number[]; udp: number[] } | undefined {
+  if (!configuration) return undefined;
   const { ports } = configuration;
   const listening = pause.paused ? { ports: [], udp: [] } : watch.listening;
   const answered = (wanted: 'UDP' | undefined, on: readonly number[]) =>
     ports
       .filter(({ process, protocol }) => protocol === wanted && on.includes(process))
       .map(({ pod }) => pod);
-  announce.write(
-    encodeMessage({ ports: answered(undefined, listening.ports), udp: answered('UDP', listening.udp) }),
-  );
+  return { ports: answered(undefined, listening.ports), udp: answered('UDP', listening.udp) };
 }
 
 async function configure(wanted: messages.Configuration): Promise<void> {
   configuration = wanted;
   const { podAddresses } = wanted;
-  const relay = new UdpRelay(() => tunnel, peerOfUdp);
+  const relay = new UdpRelay(() => tunnel.current, peerOfUdp);
   const nameservers = nameserversOf(wanted.resolvConf);
   ({ dns, inbound: inboundUdp } = serveTun({ podAddresses, nameservers, relay }));
-  const path = new KernelPath(podAddresses, () => tunnel, warn);
+  const path = new KernelPath(podAddresses, () => tunnel.current, warn);
   ({ callers } = path);
   for (const { loopback } of podAddresses.map(familyOf)) {
-    redirectServer(() => tunnel, path.held).listen(messages.REDIRECT_PORT, loopback);
+    redirectServer(() => tunnel.current, path.held).listen(messages.REDIRECT_PORT, loopback);
   }
   let features: string[];
   [gateways, features] = await Promise.all([
@@ -180,70 +173,6 @@ function serve(stream: TunnelStream, payload: Buffer): void {
   });
 }
 
-/** A link goes on with the tunnel that waits for one; without such, or on a proxy that knows nothing of it, one begins. */
-function join(socket: Socket): void {
-  socket.on('error', () => {}); // 'close' follows
-  latest = socket;
-  if (!configuration) return void socket.destroy();
-  if (tunnel && !moving) {
-    told = false;
-    return tunnel.resume(duplexLink(socket));
-  }
-  let met = false;
-  const next: Tunnel = new Tunnel({
-    link: duplexLink(socket),
-    role: 'agent',
-    // A name of its own: another pod, which knows nothing of the last tunnel, begins with it.
-    session: `${configuration.session}-${randomBytes(4).toString('hex')}`,
-    dialled: true,
-    resumable: () => true,
-    resumeLimitMs: configuration.resumeLimitMs,
-    onStream: serve,
-    onLink(state, why) {
-      if (tunnel !== next || moving) return; // the next pod's is waited for
-      if (state === 'down') tell({ event: 'unlinked', reason: why?.message ?? 'closed', kept: true });
-      else if (state === 'up' && !told) tell({ event: 'linked', resumed: true });
-      told = state !== 'down' && (told || state === 'up');
-    },
-    onClosed(error) {
-      if (met && tunnel !== next) return; // another one took its place
-      if (met) tunnel = undefined;
-      // While another is waited for, an old one's end is no news; nor is that of a link which a later one overtook.
-      if (met ? moving : latest !== socket) return;
-      tell({ event: 'unlinked', reason: error?.message ?? 'closed', kept: tunnel !== undefined });
-    },
-  });
-  next.ready.then(
-    () => {
-      // Not before: a connection that comes meanwhile goes by the old tunnel, or finds none.
-      const old = tunnel;
-      met = true;
-      moving = false;
-      tunnel = next;
-      told = true;
-      if (old) retire(old);
-      announce = next.open(encodeRequest({ kind: 'listeners' }));
-      announce.on('error', () => {}); // it goes with its tunnel
-      announcePorts();
-      tell({ event: 'linked', resumed: false });
-    },
-    () => {}, // onClosed tells
-  );
-}
-
-/** A tunnel whose pod is ending keeps its connections until they are done, or the pod is. */
-function retire(old: Tunnel): void {
-  mounts.leave(old);
-  const look = () => {
-    // The announcement of ports is a stream too.
-    if (old.linked && old.streams > 1) return;
-    clearInterval(timer);
-    old.close(CloseCode.superseded, 'another link took over');
-  };
-  const timer = setInterval(look, RETIRED_CHECK_MS);
-  look();
-}
-
 // One command after the other: a later one builds on what an earlier one set up.
 let turn: Promise<void> = Promise.resolve();
 async function obey(command: messages.AgentCommand): Promise<void> {
@@ -254,7 +183,7 @@ async function obey(command: messages.AgentCommand): Promise<void> {
       return await setLocal(command);
     case 'pause': {
       const drained = pause.begin(command.limitMs);
-      announcePorts();
+      tunnel.announce();
       await drained;
       return tell({ event: 'paused' });
     }
@@ -265,9 +194,9 @@ async function obey(command: messages.AgentCommand): Promise<void> {
       // Not in turn: it takes as long as the link needs for it.
       return void mounts.bring(command.mounts).then((brought) => tell({ event: 'mounted', mounts: brought }));
     case 'figures':
-      return tell({ event: 'figures', figures: figuresOf(tunnel) });
+      return tell({ event: 'figures', figures: figuresOf(tunnel.current) });
     case 'move':
-      moving = true;
+      tunnel.move();
   }
 }
 
@@ -284,17 +213,18 @@ input.on('data', (chunk) => {
 });
 input.on('close', () => {
   log.say('the CLI has gone: the agent ends');
-  // The CLI has gone. Routes and the TUN device stay, so nothing leaks. Where it ended in good order its wire still
-  // carries a last word, so that the proxy does not wait for another link.
-  const exit = () => process.exit(0);
-  if (!latest || latest.destroyed || !tunnel) return exit();
-  latest.once('close', exit);
-  tunnel.close();
+  // Routes and the TUN device stay, so nothing leaks.
+  tunnel.end(() => process.exit(0));
 });
 
 mkdirSync(messages.LINK_DIRECTORY, { recursive: true });
 const socketPath = `${messages.LINK_DIRECTORY}/${messages.LINK_SOCKET}`;
 rmSync(socketPath, { force: true });
+const join = (socket: Socket) => {
+  socket.on('error', () => {}); // 'close' follows
+  if (configuration) tunnel.join(socket, configuration);
+  else socket.destroy();
+};
 createServer({ highWaterMark: 64 * 1024 }, join).listen(socketPath, () => {
   chmodSync(socketPath, 0o666); // the directory on the host is its user's alone
   tell({ event: 'started' });
