@@ -88,6 +88,7 @@ async function deletePods(
   const nextChange = podChanges(cluster, labelSelector, ended.signal);
   for (;;) {
     const change = nextChange();
+    const gone = departedUid;
     const [pods, made]: [V1PodList, V1ReplicaSet[]] = await Promise.all([
       ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
       collected ? [] : sets(),
@@ -98,10 +99,10 @@ async function deletePods(
     for (const pod of pods.items) {
       const { name = '', uid = '' } = pod.metadata ?? {};
       waitingFor(`pod ${name} to end`);
-      // Nothing runs in it any more, and its node may clear up for another second: nobody waits for that.
-      const over = isOver(pod) || (uid === departedUid && isAlone(pod));
-      const gracePeriodSeconds = over ? 0 : graceSeconds;
       const before = deleted.get(uid);
+      // Nothing runs in it any more, and its node may clear up for another second: nobody waits for that.
+      const over = isOver(pod) || (uid === gone && isAlone(pod));
+      const gracePeriodSeconds = over && before !== undefined ? 0 : graceSeconds;
       if (before === gracePeriodSeconds) continue;
       deleted.set(uid, gracePeriodSeconds);
       const deletion = core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds });
@@ -110,7 +111,7 @@ async function deletePods(
       else await remove(`pod ${name}`, deletion);
     }
     const next = [change, pause(POLL_MS)];
-    if (departure && departedUid === undefined) next.push(departure);
+    if (departure && gone === undefined) next.push(departure);
     await Promise.race(next);
   }
 }

@@ -128,29 +128,89 @@ describe('the objects of a session', () => {
     assert.ok(!fake.pods.items.has('pod'));
   });
 
-  it('are gone when the proxy says that it exits, before its node does, unless more runs in the pod', async () => {
+  describe('where the proxy says that it exits', () => {
     const app = { name: 'app' };
-    const sidecar = { name: 'mesh', restartPolicy: 'Always' };
-    for (const { spec, expected } of [
-      { spec: { containers: [app] }, expected: [5, 0] },
-      { spec: { containers: [app], initContainers: [{ name: 'init' }] }, expected: [5, 0] },
-      { spec: { containers: [app, { name: 'logs' }] }, expected: [5] },
-      { spec: { containers: [app], initContainers: [sidecar] }, expected: [5] },
-    ]) {
+    let graces: [string, number | undefined][];
+    let departed: Promise<string>;
+
+    beforeEach(async () => {
+      graces = [];
       await createRunning();
-      fake.pods.add({ ...fake.pods.get('pod'), spec });
-      const { promise: departed, resolve } = Promise.withResolvers<string>();
-      const graces: (number | undefined)[] = [];
+      fake.pods.add({ ...fake.pods.get('pod'), spec: { containers: [app] } });
+      const { promise, resolve } = Promise.withResolvers<string>();
+      departed = promise;
       fake.cluster.core.deleteNamespacedPod = async ({ name, gracePeriodSeconds }) => {
-        graces.push(gracePeriodSeconds);
-        if (gracePeriodSeconds === 0) return await fake.pods.delete({ name });
-        resolve('1');
-        if (expected.length === 1) setTimeout(() => fake.pods.items.clear(), 150);
+        graces.push([name, gracePeriodSeconds]);
+        if (gracePeriodSeconds !== 0) resolve('1');
+        else {
+          const object = fake.pods.get(name);
+          await fake.pods.delete({ name });
+          fake.watches[0]?.write(`${JSON.stringify({ type: 'DELETED', object })}\n`);
+        }
         return {};
       };
+    });
+
+    it('are gone before its node says so, and nobody looks at the clock for that', async (t) => {
+      t.mock.timers.enable({ apis: ['setTimeout'] });
       await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
-      assert.deepEqual(graces, expected);
+      assert.deepEqual(graces, [
+        ['pod', 5],
+        ['pod', 0],
+      ]);
+    });
+
+    for (const { what, spec } of [
+      { what: 'another container', spec: { containers: [app, { name: 'logs' }] } },
+      {
+        what: 'a sidecar',
+        spec: { containers: [app], initContainers: [{ name: 'mesh', restartPolicy: 'Always' }] },
+      },
+    ]) {
+      it(`have their grace where ${what} runs in the pod`, async () => {
+        fake.pods.add({ ...fake.pods.get('pod'), spec });
+        let lists = 0;
+        fake.before = (request) => {
+          collect(request);
+          if (request === 'list pod' && ++lists === 4) fake.pods.items.clear();
+        };
+        await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
+        assert.deepEqual(graces, [['pod', 5]]);
+      });
     }
+
+    it('are gone where an init container ran before', async () => {
+      fake.pods.add({
+        ...fake.pods.get('pod'),
+        spec: { containers: [app], initContainers: [{ name: 'init' }] },
+      });
+      await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
+      assert.deepEqual(graces.at(-1), ['pod', 0]);
+    });
+
+    it('have their grace if it is the proxy of another pod', async () => {
+      fake.pods.add({ metadata: { name: 'next', uid: '2', labels: MINE }, spec: { containers: [app] } });
+      let lists = 0;
+      fake.before = (request) => {
+        collect(request);
+        if (request === 'list pod' && ++lists === 4) fake.pods.items.clear();
+      };
+      await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
+      assert.deepEqual(graces, [
+        ['pod', 5],
+        ['next', 5],
+        ['pod', 0],
+      ]);
+    });
+
+    it('are deleted first as others are, whatever they say, for that may be all that is allowed', async () => {
+      fake.pods.add({ ...fake.pods.get('pod'), status: { phase: 'Succeeded' } });
+      await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
+      assert.deepEqual(graces, [
+        ['pod', 5],
+        ['pod', 0],
+      ]);
+    });
   });
 
   it('are deleted all the same where an ended pod may not be taken away before its time', async () => {

@@ -119,14 +119,15 @@ describe('a pod that ends', () => {
   it('is known by what its proxy says last, which nobody else has to hear', async () => {
     const events = new EventFeed();
     forward = await proxy(events);
-    const { connected, side } = connect();
+    const { runs, connected, side } = connect();
+    runs.resolve(pod('tp-2'));
     await connected;
     const heard: ProxyEvent[] = [];
     side.watch({ onLost: () => {}, onEvent: (event) => heard.push(event) });
     await side.setPhase('leaving'); // the events are asked for before
     events.tell({ event: 'warning', message: 'slow' });
     events.tell({ event: 'departed' });
-    assert.equal(await side.departed, 'tp-1');
+    assert.equal(await side.departed, 'tp-2');
     assert.deepEqual(heard, [{ event: 'warning', message: 'slow' }]);
     side.close();
   });

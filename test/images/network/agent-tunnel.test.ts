@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { AgentTunnel } from '../../../images/network/agent-tunnel.ts';
 import type { AgentEvent, Configuration } from '../../../images/network/messages.ts';
@@ -17,13 +17,15 @@ const CONFIGURATION = { session: 'abc', resumeLimitMs: 60_000 } as Configuration
 let agent: AgentTunnel;
 let told: AgentEvent[];
 let retired: Tunnel[];
+/** The agents that the pods' proxies have heard of. */
+let agents: (Tunnel | undefined)[];
 /** What came on the agent's streams. */
 let said: string;
 /** What the agent knows of the ports. */
 let ports: number[] | undefined;
 
 beforeEach(() => {
-  [told, retired, said, ports] = [[], [], '', [8080]];
+  [told, retired, agents, said, ports] = [[], [], [], '', [8080]];
   const [events, olds]: [AgentEvent[], Tunnel[]] = [told, retired];
   agent = new AgentTunnel({
     onStream: () => {},
@@ -36,6 +38,7 @@ afterEach(closeAll);
 
 /** A proxy's pod, where links end. */
 async function pod(): Promise<number> {
+  const heard = agents;
   return await listen(
     sessionServer({
       tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
@@ -48,7 +51,7 @@ async function pod(): Promise<number> {
             said += chunk;
           });
       },
-      onAgent: () => {},
+      onAgent: (tunnel) => heard.push(tunnel),
       onLink: () => {},
       resumable: () => true,
       resumeLimitMs: 60_000,
@@ -97,6 +100,23 @@ describe('the agent’s tunnel', () => {
     assert.equal(agent.current, current);
   });
 
+  it('goes on with a better link while the one before is up', async () => {
+    const port = await pod();
+    await link(port);
+    await link(port);
+    assert.deepEqual(told[1], { event: 'linked', resumed: true });
+  });
+
+  it('is not bothered by a link that a later one overtook', async () => {
+    const silent = await dial(await listen(createServer(() => {})));
+    agent.join(silent, CONFIGURATION);
+    await link(await pod());
+    silent.destroy();
+    await quiet();
+    assert.deepEqual(told, [{ event: 'linked', resumed: false }]);
+    assert.ok(agent.current?.linked);
+  });
+
   it('tells of a link that never came up', async () => {
     const port = await listen(
       sessionServer({
@@ -121,7 +141,7 @@ describe('the agent’s tunnel', () => {
     const stream = old.open(encodeRequest({ kind: 'tcp', host: 'thing1', port: 80 }));
     stream.on('error', () => {}).resume();
     agent.move();
-    await link(await pod());
+    const next = await link(await pod());
     assert.deepEqual(told[1], { event: 'linked', resumed: false });
     assert.notEqual(agent.current, old);
     assert.deepEqual(retired, [old]);
@@ -130,6 +150,17 @@ describe('the agent’s tunnel', () => {
     stream.destroy();
     await until(() => old.closed);
     assert.equal(told.length, 2, 'its end is no news');
+    next.destroy();
+    await until(() => told.length === 3);
+    assert.partialDeepStrictEqual(told[2], { event: 'unlinked', kept: true });
+  });
+
+  it('says nothing of the old pod’s link while the next one is waited for', async () => {
+    const first = await link(await pod());
+    agent.move();
+    first.destroy();
+    await until(() => agent.current?.linked === false);
+    assert.equal(told.length, 1);
   });
 
   it('says nothing of the old pod’s end while the next one is waited for', async () => {
@@ -152,6 +183,7 @@ describe('the agent’s tunnel', () => {
     assert.ok(!over);
     await until(() => over);
     assert.ok(socket.destroyed);
+    await until(() => agents.at(-1) === undefined, 'the proxy not to wait for another link');
   });
 
   it('that never had a link is over at once', () => {
