@@ -1,4 +1,5 @@
 import { type PodPort, podPortText } from '../images/pod-port.ts';
+import { isNativeSidecar } from './cluster/native-sidecar.ts';
 import type { Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import type { DockerRunFlags } from './flags.ts';
@@ -17,7 +18,7 @@ type Choice = Pick<DockerRunFlags, 'port' | 'toPod' | 'fromPod' | 'withoutContai
 /** The containers that run beside the proxy: sidecars, and the init containers that are such by another name. */
 export function sidecarsOf({ workload, container }: Target, without: readonly string[]): Container[] {
   const { initContainers = [], containers = [] } = workload.template.spec ?? {};
-  const native = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const native = initContainers.filter(isNativeSidecar);
   return [...native, ...containers].filter(({ name }) => name !== container.name && !without.includes(name));
 }
 

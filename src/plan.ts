@@ -6,6 +6,7 @@ import { cloneDeployment, emptiedVolumes, madeUpUser } from './cluster/clone.ts'
 import { environmentOrder } from './cluster/clone-environment.ts';
 import type { Replaced } from './cluster/guardian-objects.ts';
 import type { Holder } from './cluster/holders.ts';
+import { isNativeSidecar } from './cluster/native-sidecar.ts';
 import type { SessionObjects } from './cluster/objects.ts';
 import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
@@ -270,9 +271,7 @@ function ownPod(): Target {
 function cloneNotes(target: Target, flags: DockerRunFlags, copies: readonly VolumeCopy[]): string[] {
   const { initContainers = [] } = target.workload.template.spec ?? {};
   const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
-  const run = initContainers.filter(
-    (each) => each.restartPolicy !== 'Always' && !flags.skipInit && kept(each),
-  );
+  const run = initContainers.filter((each) => !isNativeSidecar(each) && !flags.skipInit && kept(each));
   const emptied = emptiedVolumes(target).filter((name) => !copies.some(({ volume }) => volume === name));
   const idle = flags.replace && target.workload.replicas === 0;
   return [

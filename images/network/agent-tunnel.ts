@@ -84,7 +84,7 @@ export class AgentTunnel {
     );
   }
 
-  /** Not before it is met: a connection that comes meanwhile goes by the old tunnel, or finds none. */
+  /** Goes over to a tunnel whose proxy has answered: until then connections go by the old one, or find none. */
   #take(next: Tunnel): void {
     const old = this.#current;
     this.#moving = false;

@@ -20,6 +20,7 @@ import { TpError } from '../errors.ts';
 import { SESSION } from '../labels.ts';
 import { downwardFiles } from './clone-downward.ts';
 import { cloneEnvironment } from './clone-environment.ts';
+import { isNativeSidecar } from './native-sidecar.ts';
 import type { LimitedResource } from './preflight.ts';
 import { besideOriginals, staysBehind, type VolumeCopy } from './volume-copies.ts';
 import type { Target } from './workload.ts';
@@ -143,9 +144,8 @@ function clonePod(
 }
 
 function initContainers(spec: V1PodSpec, options: CloneOptions): V1Container[] | undefined {
-  // One that restarts for ever is a sidecar by another name.
   return spec.initContainers
-    ?.filter((each) => each.restartPolicy === 'Always' || !options.skipInit)
+    ?.filter((each) => isNativeSidecar(each) || !options.skipInit)
     .filter(({ name }) => !options.withoutContainers.includes(name))
     .map(withoutHostPorts);
 }

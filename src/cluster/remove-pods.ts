@@ -1,5 +1,6 @@
 import type { V1Deployment, V1Pod, V1PodList, V1ReplicaSet } from '@kubernetes/client-node';
 import { ask, type Cluster, statusOf } from './client.ts';
+import { isNativeSidecar } from './native-sidecar.ts';
 import { watch } from './watch.ts';
 
 /** How often to look how far it is (ms); and for what takes but a few of the cluster's own requests. */
@@ -80,15 +81,14 @@ async function deletePods(
   const deleted = new Map<string, number>();
   let collected = false;
   let departedUid: string | undefined;
-  const departure = departed?.then((uid) => {
+  void departed?.then((uid) => {
     departedUid = uid;
   });
   using cleanup = new DisposableStack();
   const ended = cleanup.adopt(new AbortController(), (each) => each.abort());
-  const nextChange = podChanges(cluster, labelSelector, ended.signal);
+  const nextChange = podChanges(cluster, labelSelector, departed, ended.signal);
   for (;;) {
     const change = nextChange();
-    const gone = departedUid;
     const [pods, made]: [V1PodList, V1ReplicaSet[]] = await Promise.all([
       ask('listing Pods', core.listNamespacedPod({ namespace, labelSelector })),
       collected ? [] : sets(),
@@ -101,7 +101,7 @@ async function deletePods(
       waitingFor(`pod ${name} to end`);
       const before = deleted.get(uid);
       // Nothing runs in it any more, and its node may clear up for another second: nobody waits for that.
-      const over = isOver(pod) || (uid === gone && isAlone(pod));
+      const over = isOver(pod) || (uid === departedUid && isAlone(pod));
       const gracePeriodSeconds = over && before !== undefined ? 0 : graceSeconds;
       if (before === gracePeriodSeconds) continue;
       deleted.set(uid, gracePeriodSeconds);
@@ -110,9 +110,7 @@ async function deletePods(
       if (before !== undefined) await deletion.catch(() => {});
       else await remove(`pod ${name}`, deletion);
     }
-    const next = [change, pause(POLL_MS)];
-    if (departure && gone === undefined) next.push(departure);
-    await Promise.race(next);
+    await Promise.race([change, pause(POLL_MS)]);
   }
 }
 
@@ -120,18 +118,20 @@ const isOver = ({ status }: V1Pod): boolean => status?.phase === 'Succeeded' || 
 
 /** Whether the proxy is all that runs in the pod: no container of the workload beside it has a grace of its own. */
 const isAlone = ({ spec }: V1Pod): boolean =>
-  spec?.containers.length === 1 && !spec.initContainers?.some((each) => each.restartPolicy === 'Always');
+  spec?.containers.length === 1 && !spec.initContainers?.some(isNativeSidecar);
 
 /**
- * Gives a function that resolves at the next change of a pod with that label. It only spares the wait for the next look: without
- * the watch, as where it is not allowed, one comes soon.
+ * Gives a function that resolves at the next change of a pod with that label, or when one has departed. It only spares the wait
+ * for the next look: without the watch, as where it is not allowed, one comes soon.
  */
 function podChanges(
   { api, namespace }: Cluster,
   labelSelector: string,
+  departed: Promise<unknown> | undefined,
   signal: AbortSignal,
 ): () => Promise<void> {
   let onChange = () => {};
+  void departed?.then(() => onChange());
   const path = `/api/v1/namespaces/${namespace}/pods`;
   watch(api, path, { labelSelector }, () => onChange(), signal).catch(() => {});
   return () =>

@@ -2,6 +2,7 @@ import type { V1Container, V1Pod, V1PodSpec, V1Service } from '@kubernetes/clien
 import { SESSION } from '../labels.ts';
 import { ask, type Cluster } from './client.ts';
 import { listNamespace, type NamespaceLists } from './namespace-lists.ts';
+import { isNativeSidecar } from './native-sidecar.ts';
 import { jobsOf } from './other-workloads.ts';
 import { ownedBy, type Target, type Workload } from './workload.ts';
 
@@ -108,8 +109,8 @@ function podPort(
   container: V1Container,
 ): number | undefined {
   const { containers = [], initContainers = [] } = spec ?? {};
-  // In the order in which Kubernetes looks for a named port; init containers that restart for ever are sidecars.
-  const all = [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];
+  // In the order in which Kubernetes looks for a named port.
+  const all = [...containers, ...initContainers.filter(isNativeSidecar)];
   const declares = (each: V1Container) =>
     each.ports?.find(({ name, containerPort, protocol }) => {
       return (protocol ?? 'TCP') === wanted && (name === targetPort || containerPort === targetPort);

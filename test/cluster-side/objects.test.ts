@@ -151,6 +151,15 @@ describe('the objects of a session', () => {
       };
     });
 
+    /** Has the pods end by themselves, at the fourth look. */
+    const endInTime = () => {
+      let lists = 0;
+      fake.before = (request) => {
+        collect(request);
+        if (request === 'list pod' && ++lists === 4) fake.pods.items.clear();
+      };
+    };
+
     it('are gone before its node says so, and nobody looks at the clock for that', async (t) => {
       t.mock.timers.enable({ apis: ['setTimeout'] });
       await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
@@ -169,11 +178,7 @@ describe('the objects of a session', () => {
     ]) {
       it(`have their grace where ${what} runs in the pod`, async () => {
         fake.pods.add({ ...fake.pods.get('pod'), spec });
-        let lists = 0;
-        fake.before = (request) => {
-          collect(request);
-          if (request === 'list pod' && ++lists === 4) fake.pods.items.clear();
-        };
+        endInTime();
         await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
         assert.deepEqual(graces, [['pod', 5]]);
       });
@@ -190,11 +195,7 @@ describe('the objects of a session', () => {
 
     it('have their grace if it is the proxy of another pod', async () => {
       fake.pods.add({ metadata: { name: 'next', uid: '2', labels: MINE }, spec: { containers: [app] } });
-      let lists = 0;
-      fake.before = (request) => {
-        collect(request);
-        if (request === 'list pod' && ++lists === 4) fake.pods.items.clear();
-      };
+      endInTime();
       await deleteObjects(fake.cluster, 'abc', { graceSeconds: 5, departed });
       assert.deepEqual(graces, [
         ['pod', 5],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { AgentTunnel } from '../../../images/network/agent-tunnel.ts';
@@ -36,12 +36,12 @@ beforeEach(() => {
 });
 afterEach(closeAll);
 
-/** A proxy's pod, where links end. */
-async function pod(): Promise<number> {
+/** A proxy's pod, where links end: with `token` those of its session. */
+async function pod(token = TOKEN): Promise<number> {
   const heard = agents;
   return await listen(
     sessionServer({
-      tokenSha256: createHash('sha256').update(TOKEN).digest('hex'),
+      tokenSha256: createHash('sha256').update(token).digest('hex'),
       onToken: () => {},
       onStream(_role, stream: TunnelStream) {
         stream.accept();
@@ -118,18 +118,7 @@ describe('the agent’s tunnel', () => {
   });
 
   it('tells of a link that never came up', async () => {
-    const port = await listen(
-      sessionServer({
-        tokenSha256: '00'.repeat(32),
-        onToken: () => {},
-        onStream: () => {},
-        onAgent: () => {},
-        onLink: () => {},
-        resumable: () => false,
-        resumeLimitMs: 1,
-      }),
-    );
-    await link(port);
+    await link(await pod(randomBytes(TOKEN_BYTES)));
     assert.partialDeepStrictEqual(told, [{ event: 'unlinked', kept: false }]);
     assert.equal(agent.current, undefined);
   });
