@@ -5,12 +5,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** USER_HZ, which is 100 on all that Linux runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** The parts that are not a session's own, by what is in their command lines. */
+/**
+ * The parts that are not a session's own, by what their command lines begin with: the embedded cluster's are all one program,
+ * whose first argument says which. Others have such names among their arguments (`--kubelet-client-key`).
+ */
 const SHARED = {
-  dockerd: /^(\S*\/)?dockerd\b/,
-  'API server': /\bkube-apiserver\b/,
-  kubelet: /\bkubelet\b/,
-  'node’s containerd': /^(\S*\/)?containerd\b.*tpcluster/,
+  dockerd: /^(\S*\/)?dockerd /,
+  'API server': /^(\S*\/kubenode )?(\S*\/)?kube-apiserver /,
+  kubelet: /^(\S*\/kubenode )?(\S*\/)?kubelet /,
+  'node’s containerd': /^(\S*\/)?containerd .*tpcluster/,
 } as const;
 
 export type CpuTimes = Record<string, number>;
@@ -20,11 +23,16 @@ export function sharedParts(): Record<string, number[]> {
   const lines = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((name) => ({ pid: Number(name), line: commandLine(Number(name)) }));
-  const found = Object.entries(SHARED).map(([part, pattern]) => {
-    const pids = lines.filter(({ line }) => pattern.test(line)).map(({ pid }) => pid);
+  const found = Object.keys(SHARED).map((part) => {
+    const pids = lines.filter(({ line }) => sharedPart(line) === part).map(({ pid }) => pid);
     return [part, pids] as const;
   });
   return Object.fromEntries(found.filter(([, pids]) => pids.length > 0));
+}
+
+/** Which part a process with this command line is, its arguments parted by spaces; undefined for any other. */
+export function sharedPart(line: string): string | undefined {
+  return Object.entries(SHARED).find(([, pattern]) => pattern.test(line))?.[0];
 }
 
 function commandLine(pid: number): string {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { parseTicks } from '../../bench/cpu.ts';
+import { parseTicks, sharedPart } from '../../bench/cpu.ts';
 import { Figures } from '../../bench/figures.ts';
 import { type Run, terminalReport, writeReport } from '../../bench/report.ts';
 import { type Phase, plannedAfter, timeline } from '../../bench/timeline.ts';
@@ -142,5 +142,16 @@ describe('CPU time', () => {
   it('is read behind whatever a process calls itself', () => {
     const rest = 'S 1 1 1 0 -1 4194560 100 0 0 0 123 45 0 0 20 0 1 0 5 6 7';
     assert.equal(parseTicks(`42 (a) b (c)) ${rest}`), 168);
+  });
+
+  it('is each part’s own: what a process runs, not what its arguments name', () => {
+    const apiServer = 'kube-apiserver --kubelet-client-key=/a/kubelet.key ';
+    assert.equal(sharedPart(`/a/kubenode ${apiServer}`), 'API server');
+    assert.equal(sharedPart(`/usr/local/bin/${apiServer}`), 'API server');
+    assert.equal(sharedPart('/a/kubenode kubelet --config=/a '), 'kubelet');
+    assert.equal(sharedPart('/usr/bin/kubelet --config=/a '), 'kubelet');
+    assert.equal(sharedPart('containerd --config /var/lib/tpcluster/containerd.toml '), 'node’s containerd');
+    assert.equal(sharedPart('/usr/bin/containerd --config /etc/containerd.toml '), undefined);
+    assert.equal(sharedPart('vi /a/kubenode kubelet '), undefined);
   });
 });
