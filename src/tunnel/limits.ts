@@ -9,8 +9,8 @@ export const WINDOW_PART = 1 / 2;
 /** … gets so many times as much: what may be on its way grows up to START_GAIN times in a round trip … */
 export const WINDOW_GAIN = 4;
 
-/** … up to this (bytes): 100 MiB/s at a round trip of 80 ms, twice … */
-export const MAX_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
+/** … up to this (bytes): 150 MiB/s at a round trip of 80 ms, twice … */
+export const MAX_STREAM_WINDOW_BYTES = 24 * 1024 * 1024;
 
 /** … and while all of a session's streams together have grown by less than this (bytes), which bounds memory. */
 export const WINDOW_GROWTH_BYTES = 32 * 1024 * 1024;
@@ -25,10 +25,10 @@ export const KNOWN_WINDOW_PART = 1 / 4;
 export const MAX_STREAMS = 4096;
 
 /**
- * Bytes sent but not acknowledged, of all streams: bounds what a new link is sent again. 100 MiB/s at a round trip of 80 ms,
+ * Bytes sent but not acknowledged, of all streams: bounds what a new link is sent again. 150 MiB/s at a round trip of 80 ms,
  * twice; on a shorter path less is on its way, see Flight.
  */
-export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
+export const SESSION_WINDOW_BYTES = 24 * 1024 * 1024;
 
 /** As much (bytes) may be on its way however short the path seems: each of the hops between the ends has some in its hands. */
 export const MIN_FLIGHT_BYTES = 512 * 1024;
