@@ -20,14 +20,12 @@ export type CpuTimes = Record<string, number>;
 
 /** Which processes are which part. A part that is elsewhere is left out. */
 export function sharedParts(): Record<string, number[]> {
-  const lines = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ pid: Number(name), line: commandLine(Number(name)) }));
-  const found = Object.keys(SHARED).map((part) => {
-    const pids = lines.filter(({ line }) => sharedPart(line) === part).map(({ pid }) => pid);
-    return [part, pids] as const;
-  });
-  return Object.fromEntries(found.filter(([, pids]) => pids.length > 0));
+  const found: Record<string, number[]> = {};
+  for (const name of readdirSync('/proc')) {
+    const part = /^\d+$/.test(name) && sharedPart(commandLine(name));
+    if (part) found[part] = [...(found[part] ?? []), Number(name)];
+  }
+  return found;
 }
 
 /** Which part a process with this command line is, its arguments parted by spaces; undefined for any other. */
@@ -35,7 +33,7 @@ export function sharedPart(line: string): string | undefined {
   return Object.entries(SHARED).find(([, pattern]) => pattern.test(line))?.[0];
 }
 
-function commandLine(pid: number): string {
+function commandLine(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
