@@ -1,7 +1,7 @@
 /** Runs the end-to-end tests: prepares the cluster and the example, then each test file by itself. */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { prepare } from './harness/cluster.ts';
+import { prepare, tellState } from './harness/cluster.ts';
 
 /** One test may take this long (ms), on two slow cores, where the first of all makes its images. */
 const TEST_LIMIT_MS = 420_000;
@@ -20,4 +20,7 @@ const args = [
   ...files,
 ];
 const tests = spawn(process.execPath, args, { stdio: 'inherit' });
-tests.on('exit', (code) => process.exit(code ?? 1));
+tests.on('exit', async (code) => {
+  if (code !== 0) await tellState();
+  process.exit(code ?? 1);
+});

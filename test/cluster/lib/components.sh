@@ -1,5 +1,7 @@
 # Kubernetes itself: the settings of its components, their start, and their end.
 
+components=(etcd containerd kube-apiserver loopback kube-controller-manager kube-scheduler kube-proxy kubelet)
+
 write_settings() {
   mkdir -p "$state"/{cni,log/pods} "$run_dir"
   cat >"$state/cni/10-tpcluster.conflist" <<Y
@@ -76,9 +78,7 @@ start_components() {
 
 is_up() {
   local name
-  for name in etcd containerd kube-apiserver loopback kube-controller-manager kube-scheduler kube-proxy kubelet; do
-    alive $name || return 1
-  done
+  for name in "${components[@]}"; do alive "$name" || return 1; done
   docker_answers && dns_answers
 }
 

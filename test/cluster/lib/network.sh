@@ -37,9 +37,16 @@ add_networks() {
   ip addr add $host_ip6/64 dev tpc-host nodad
   ip -n $node addr add $node_ip6/64 dev tpc-node nodad
   ip -n $node -6 route add default via $host_ip6
-  ip netns exec $node sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  forward $node
   local range
   for range in $pods $services $cloud_range $pods6 $services6; do ip route replace unreachable "$range"; done
+}
+
+# A Service's answer to a pod of the same node goes from one of the bridge's ports to another: it must pass the node's rules
+# as it does where it is routed, or it comes from an address that was not asked. (Kubernetes' own documentation demands it.)
+forward() { # netns
+  ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+    net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
 }
 
 network_down() {

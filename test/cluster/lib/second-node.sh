@@ -32,7 +32,7 @@ second_network_up() {
   ip -n $second_netns link set eth0 up
   ip -n $second_netns route add default via $second_gateway
   ip -n $second_netns -6 route add default via $second_gateway6
-  ip netns exec $second_netns sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  forward $second_netns
   # Neither the host nor the cloud knows a way back to its addresses.
   "${in_node[@]}" iptables -t nat -A POSTROUTING -s $second_range -o tpc-node -j MASQUERADE
   "${in_node[@]}" iptables -t nat -A POSTROUTING -s $second_range -o tpc-cloud -j MASQUERADE

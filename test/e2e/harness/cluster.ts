@@ -96,6 +96,16 @@ export async function prepare(): Promise<void> {
   await undoKilledRun();
 }
 
+/** Says on stderr what of the cluster does not work now: many tests that fail may have one reason, which is none of them. */
+export async function tellState(): Promise<void> {
+  const resolved = async () => {
+    const script = `console.log(await (await import('node:dns/promises')).resolve4('servicename.default.svc.cluster.local'))`;
+    console.error(`a pod resolves servicename: ${await inCluster(script)}`);
+  };
+  const checks = embedded ? [() => show(SCRIPT, 'status'), resolved] : [resolved];
+  for (const check of checks) await check().catch((error: Error) => console.error(error.message));
+}
+
 /** What a run that was killed has left would end in the midst of a test, and be found missing after it. */
 async function undoKilledRun(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tp-prepare-'));
