@@ -1,12 +1,14 @@
+import { Arrivals } from './arrivals.ts';
 import { decodeReason, decodeUint32 } from './decode.ts';
 import { checkLength, encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownCloseCode, ResetCode, StreamReset, TunnelError } from './errors.ts';
-import { FRAME_RULES, type Frame, FrameType, nextSequence } from './frame.ts';
+import { type Frame, FrameType } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, type Role } from './hello.ts';
 import * as limits from './limits.ts';
 import { type Clock, type Link, type Patience, systemClock } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamCarrier, TunnelStream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 import { WindowGrowth } from './window-growth.ts';
 import { Wire } from './wire.ts';
 
@@ -53,14 +55,11 @@ export class Tunnel implements StreamCarrier {
   readonly #clock: Clock;
   readonly #outbox: Outbox;
   readonly #windows: WindowGrowth;
-  readonly #streams = new Map<number, TunnelStream>();
+  readonly #streams: StreamTable;
+  readonly #arrivals: Arrivals;
   #wire: Wire | undefined;
   #settle!: { resolve: (hello: Hello) => void; reject: (error: Error) => void };
   #peer: Hello | undefined;
-  #nextId: number;
-  #lastPeerId = 0;
-  #expected = 0;
-  #cancelAck: (() => void) | undefined;
   #cancelGivingUp: (() => void) | undefined;
   #closed = false;
   #resumed = 0;
@@ -71,8 +70,11 @@ export class Tunnel implements StreamCarrier {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#nextId = options.dialled ? 1 : 2;
+    this.#streams = new StreamTable(options.dialled);
     this.#outbox = new Outbox(0, this.#clock);
+    this.#arrivals = new Arrivals(this.#clock, (expected) => {
+      this.#outbox.urgent(FrameType.ack, encodeUint32(expected));
+    });
     this.#windows = new WindowGrowth(this.#clock);
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -140,13 +142,12 @@ export class Tunnel implements StreamCarrier {
   open(request: Buffer, patience?: Patience): TunnelStream {
     if (this.#closed || !this.#peer) throw new TunnelError(CloseCode.linkLost, 'the tunnel is not open');
     checkLength(FrameType.open, request.length);
-    const stream = this.#newStream(this.#nextId, true, this.#peer);
+    const stream = this.#newStream(this.#streams.nextId, true, this.#peer);
     if (this.#streams.size >= this.#peer.streams) {
       stream.abandon(new StreamReset(ResetCode.tooManyStreams, 'the peer takes no more streams'));
       return stream;
     }
-    this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
     this.control(FrameType.open, stream.id, request, patience);
     return stream;
   }
@@ -170,7 +171,7 @@ export class Tunnel implements StreamCarrier {
   }
 
   forget(stream: TunnelStream): void {
-    if (this.#streams.delete(stream.id)) this.#windows.forget(stream);
+    if (this.#streams.delete(stream)) this.#windows.forget(stream);
   }
 
   growth(stream: TunnelStream, bytes: number): number {
@@ -191,7 +192,7 @@ export class Tunnel implements StreamCarrier {
       session,
       window,
       streams: limits.MAX_STREAMS,
-      expected: this.#expected,
+      expected: this.#arrivals.expected,
     });
     this.#outbox.urgent(FrameType.hello, hello);
   }
@@ -207,6 +208,7 @@ export class Tunnel implements StreamCarrier {
     });
     this.#outbox.attach(this.#wire);
   }
+
   /** Runs what may find a broken rule; that ends the session. */
   #guard(run: () => void): void {
     try {
@@ -275,37 +277,14 @@ export class Tunnel implements StreamCarrier {
   }
 
   #handleSequenced(frame: Frame, peer: Hello): void {
-    if (frame.sequence !== this.#expected) {
-      throw new TunnelError(CloseCode.protocolError, `frame ${frame.sequence}, expected ${this.#expected}`);
-    }
-    this.#expected = nextSequence(this.#expected);
-    this.#acknowledge(frame.ask === true);
-    if (frame.type === FrameType.open) return this.#accept(frame, peer);
-    const stream = this.#streams.get(frame.stream);
-    if (stream) return stream.receive(frame.type, frame.payload);
-    // A stream that we have reset or finished: its last frames crossed ours and mean nothing any more.
-    const known = this.#isPeers(frame.stream)
-      ? frame.stream <= this.#lastPeerId
-      : frame.stream < this.#nextId;
-    if (!known) {
-      const name = FRAME_RULES.get(frame.type)?.name;
-      throw new TunnelError(
-        CloseCode.protocolError,
-        `a ${name} frame on stream ${frame.stream}, never opened`,
-      );
-    }
-  }
-
-  #isPeers(id: number): boolean {
-    return (id % 2 === 1) !== this.#options.dialled;
+    this.#arrivals.count(frame);
+    if (frame.type === FrameType.open) this.#accept(frame, peer);
+    else this.#streams.of(frame)?.receive(frame.type, frame.payload);
   }
 
   #accept(frame: Frame, peer: Hello): void {
     const id = frame.stream;
-    if (!this.#isPeers(id) || id <= this.#lastPeerId) {
-      throw new TunnelError(CloseCode.protocolError, `stream ${id} opened out of order`);
-    }
-    this.#lastPeerId = id;
+    this.#streams.takePeers(id);
     const { onStream } = this.#options;
     if (!onStream) return this.#refuse(id, ResetCode.badRequest, 'this end takes no streams');
     if (this.#streams.size >= limits.MAX_STREAMS) {
@@ -313,23 +292,12 @@ export class Tunnel implements StreamCarrier {
     }
     const stream = this.#newStream(id, false, peer);
     stream.on('error', () => {}); // a peer's reset never ends the process, whatever the handler listens to
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     onStream(stream, frame.payload);
   }
 
   #refuse(id: number, code: ResetCode, reason: string): void {
     this.control(FrameType.reset, id, encodeReason(code, reason));
-  }
-
-  /** Now, if the peer asks for it, or soon. */
-  #acknowledge(now: boolean): void {
-    const send = () => {
-      this.#cancelAck?.();
-      this.#cancelAck = undefined;
-      this.#outbox.urgent(FrameType.ack, encodeUint32(this.#expected));
-    };
-    if (now) send();
-    else this.#cancelAck ??= this.#clock.after(limits.ACK_AFTER_MS, send);
   }
 
   /** The peer repeats what is in it, so that it also measures the round trip. */
@@ -345,9 +313,7 @@ export class Tunnel implements StreamCarrier {
     this.#earlier.received += this.#wire.received;
     this.#wire.end();
     this.#wire = undefined;
-    // The next hello says what has arrived.
-    this.#cancelAck?.();
-    this.#cancelAck = undefined;
+    this.#arrivals.stop();
     this.#outbox.detach();
   }
 
@@ -370,11 +336,10 @@ export class Tunnel implements StreamCarrier {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelGivingUp?.();
-    this.#cancelAck?.();
     this.#outbox.stop();
     this.#detach();
     const cause = error ?? new TunnelError(CloseCode.done, 'the session was closed');
-    for (const stream of [...this.#streams.values()]) stream.abandon(cause);
+    this.#streams.abandon(cause);
     this.#settle.reject(cause);
     this.#options.onClosed?.(error);
   }
