@@ -3,8 +3,9 @@ import { decodeReason, decodeUint32 } from './decode.ts';
 import { encodeReason, encodeUint32 } from './encode.ts';
 import { CloseCode, knownResetCode, ResetCode, resetCodeOf, StreamReset, TunnelError } from './errors.ts';
 import { FrameType, MAX_PAYLOAD_BYTES } from './frame.ts';
-import { CREDIT_PART } from './limits.ts';
 import type { Patience } from './link.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { SendQueue } from './send-queue.ts';
 
 /** What a stream asks of the tunnel that carries it. */
 export interface StreamCarrier {
@@ -51,16 +52,12 @@ export class TunnelStream extends Duplex {
   #accepted = false;
   /** Bytes that we may still send. */
   #credit: number;
-  #queue: Buffer[] = [];
-  #queued = 0;
+  readonly #queue = new SendQueue();
   #flushed: ((error?: Error) => void) | undefined;
   #ended: (() => void) | undefined;
   #endSent = false;
-  /** Bytes that the peer may still send, and those that were read but not yet granted again. */
-  #allowance: number;
-  #ungranted = 0;
+  readonly #window: ReceiveWindow;
   #granting = false;
-  #window: number;
   #received: Buffer[] = [];
   #reading = false;
   #endReceived = false;
@@ -74,8 +71,7 @@ export class TunnelStream extends Duplex {
     this.id = id;
     this.#opened = opened;
     this.#credit = sendWindow;
-    this.#allowance = receiveWindow;
-    this.#window = receiveWindow;
+    this.#window = new ReceiveWindow(receiveWindow);
   }
 
   /**
@@ -104,21 +100,21 @@ export class TunnelStream extends Duplex {
   /** Whether a turn would send something now. */
   get sendable(): boolean {
     if (this.#over || !(this.#opened || this.#accepted)) return false;
-    return (this.#queued > 0 && this.#credit > 0) || this.#endDue;
+    return (this.hasData && this.#credit > 0) || this.#endDue;
   }
 
   /** Bytes that the peer may have on its way to us when everything was read. */
   get window(): number {
-    return this.#window;
+    return this.#window.size;
   }
 
   /** Whether data waits to be sent, for a turn or for credit. */
   get hasData(): boolean {
-    return this.#queued > 0;
+    return this.#queue.bytes > 0;
   }
 
   get #endDue(): boolean {
-    return this.#queued === 0 && this.#ended !== undefined;
+    return !this.hasData && this.#ended !== undefined;
   }
 
   /** What this stream sends in its turn: at most `quantum` bytes of data, or the end. */
@@ -131,20 +127,10 @@ export class TunnelStream extends Duplex {
       const patience = this.#endReceived && !this.#answered ? 'linger' : 'turn';
       return { type: FrameType.end, payload: [], length: 0, patience };
     }
-    const limit = Math.min(quantum, this.#credit, MAX_PAYLOAD_BYTES);
-    const payload: Buffer[] = [];
-    let length = 0;
-    for (let next = this.#queue[0]; next && length < limit; next = this.#queue[0]) {
-      const part = next.subarray(0, limit - length);
-      payload.push(part);
-      length += part.length;
-      if (part.length === next.length) this.#queue.shift();
-      else this.#queue[0] = next.subarray(part.length);
-    }
+    const { payload, length } = this.#queue.take(Math.min(quantum, this.#credit, MAX_PAYLOAD_BYTES));
     this.#credit -= length;
-    this.#queued -= length;
     this.#answered ||= this.#endReceived;
-    if (this.#queued === 0 && this.#flushed) {
+    if (!this.hasData && this.#flushed) {
       process.nextTick(this.#flushed);
       this.#flushed = undefined;
     }
@@ -172,8 +158,8 @@ export class TunnelStream extends Duplex {
 
   #receiveData(payload: Buffer): void {
     if (this.#opened && !this.#accepted) throw this.#broken('data before accept');
-    this.#allowance -= payload.length;
-    if (this.#allowance < 0 || this.#endReceived) throw this.#broken('data beyond its credit or its end');
+    const allowed = this.#window.arrived(payload.length);
+    if (!allowed || this.#endReceived) throw this.#broken('data beyond its credit or its end');
     this.#keep(payload);
     this.#deliver();
   }
@@ -206,14 +192,15 @@ export class TunnelStream extends Duplex {
   }
 
   #deliver(): void {
+    let read = 0;
     while (this.#reading) {
       const next = this.#received.shift();
       if (!next) break;
-      this.#ungranted += next.length;
+      read += next.length;
       this.#reading = this.push(next);
     }
     // Once for all that came together.
-    if (this.#ungranted >= this.#window * CREDIT_PART && !this.#granting) {
+    if (this.#window.read(read) && !this.#granting) {
       this.#granting = true;
       process.nextTick(() => this.#grant());
     }
@@ -223,11 +210,7 @@ export class TunnelStream extends Duplex {
   #grant(): void {
     this.#granting = false;
     if (this.#endReceived || this.#over) return;
-    const growth = this.#carrier.growth(this, this.#ungranted);
-    const credit = this.#ungranted + growth;
-    this.#window += growth;
-    this.#allowance += credit;
-    this.#ungranted = 0;
+    const credit = this.#window.grant((read) => this.#carrier.growth(this, read));
     this.#carrier.control(FrameType.credit, this.id, encodeUint32(credit));
   }
 
@@ -248,12 +231,8 @@ export class TunnelStream extends Duplex {
   }
 
   #enqueue(chunks: Buffer[], done: (error?: Error) => void): void {
-    for (const chunk of chunks) {
-      if (chunk.length === 0) continue;
-      this.#queue.push(chunk);
-      this.#queued += chunk.length;
-    }
-    if (this.#queued === 0) return done();
+    this.#queue.add(chunks);
+    if (!this.hasData) return done();
     this.#flushed = done;
     this.#carrier.schedule(this);
   }
@@ -270,8 +249,7 @@ export class TunnelStream extends Duplex {
       this.#carrier.control(FrameType.reset, this.id, encodeReason(code, error?.message ?? 'cancelled'));
     }
     this.#over = true;
-    this.#queue = [];
-    this.#queued = 0;
+    this.#queue.clear();
     this.#received = [];
     this.#carrier.forget(this);
     this.#flushed?.(error ?? new StreamReset(ResetCode.cancelled, 'cancelled'));
