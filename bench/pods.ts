@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubectlJson } from '../test/e2e/harness/cluster.ts';
 
-/** The pods between which is measured. */
+/** The pods between which is measured, and the Service of one. */
 export interface Pods {
   frontend: string;
   original: { name: string; ip: string };
+  /** servicename's `http://address`. A name would be looked up for each connection, which the other ways do not. */
+  service: string;
 }
 
 interface Pod {
@@ -28,9 +30,11 @@ export async function findPods(): Promise<Pods> {
   };
   const frontend = await first('app=frontend');
   const original = await first('app=servicename,!tp/session');
+  const { spec } = await kubectlJson<{ spec: { clusterIP: string } }>('get', 'service', 'servicename');
   return {
     frontend: frontend.metadata.name,
     original: { name: original.metadata.name, ip: original.status.podIP },
+    service: `http://${spec.clusterIP}`,
   };
 }
 

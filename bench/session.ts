@@ -13,7 +13,7 @@ import { type Phase, STEPS_FILE, timeline } from './timeline.ts';
 const IMAGE = 'examplecom/servicename';
 export const LAPTOP = 'tp-bench-laptop';
 /** servicename's Service, as a pod calls it. */
-export const SERVICE = 'http://servicename';
+const SERVICE = 'http://servicename';
 
 /** A session must answer in this time (ms), even where an image is to be built. */
 const START_LIMIT_MS = 90_000;

@@ -6,7 +6,7 @@ import { Peer, type PeerFile } from './peer.ts';
 import type { Pods } from './pods.ts';
 import { PortForward } from './port-forward.ts';
 import { inContainer, inPod, onHost, type Place } from './run-client.ts';
-import { LAPTOP, SERVICE, Session, type Started } from './session.ts';
+import { LAPTOP, Session, type Started } from './session.ts';
 import type { Way } from './ways.ts';
 
 /** servicename's port in its pods. */
@@ -60,7 +60,7 @@ export async function openTargets({ pods, kubeconfig, peer: file, cleanup }: Ope
       kubectl: { place: onHost, base: forward.base },
       ...(peer ? { peer: { place: peer.place, base: direct } } : {}),
       out: { place: inContainer(LAPTOP), base: direct },
-      in: { place: frontend, base: SERVICE, mark: session.mark },
+      in: { place: frontend, base: pods.service, mark: session.mark },
     },
     parts: embedded ? await partsOf(session, forward) : {},
     session,
