@@ -2,22 +2,23 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { PROXY_BUNDLE, PROXY_CONFIG, type ProxyConfig } from '../images/proxy/config.ts';
 import { NODE_IMAGE, PROXY_ASSET } from './assets.ts';
+import { cloneNotes } from './clone-notes.ts';
 import { cloneDeployment, emptiedVolumes, madeUpUser } from './cluster/clone.ts';
 import { environmentOrder } from './cluster/clone-environment.ts';
 import type { Replaced } from './cluster/guardian-objects.ts';
 import type { Holder } from './cluster/holders.ts';
-import { isNativeSidecar } from './cluster/native-sidecar.ts';
 import type { SessionObjects } from './cluster/objects.ts';
 import { podUser } from './cluster/pod-mounts.ts';
 import type { LimitedResource } from './cluster/preflight.ts';
 import type { ServiceView } from './cluster/services.ts';
-import { copyNote, type VolumeCopy, volumeCopies } from './cluster/volume-copies.ts';
+import { type VolumeCopy, volumeCopies } from './cluster/volume-copies.ts';
 import { isScalable, type Target } from './cluster/workload.ts';
 import { TpError } from './errors.ts';
 import { evictionNotes } from './evictions.ts';
 import type { DockerRunFlags } from './flags.ts';
 import { OWNER, type Owner, SESSION, WORKLOAD } from './labels.ts';
-import { type LoopbackPorts, loopbackPorts, sidecarsOf } from './loopback-ports.ts';
+import { type LoopbackPorts, loopbackPorts } from './loopback-ports.ts';
+import { checkContainers, checkLabels, takenServices } from './plan-checks.ts';
 import type { PodUser } from './pod-mount.ts';
 import { type PortMapping, podPorts, portMappings } from './port-mappings.ts';
 
@@ -88,7 +89,7 @@ export function planSession(input: PlanInput): SessionPlan {
   checkLabels(services, flags);
   const ports = inbound && target ? portMappings(target, services, flags.port) : [];
   const stand = target ?? ownPod();
-  checkNames(stand, flags);
+  checkContainers(stand, flags);
   const loopback = loopbackPorts(stand, flags, ports);
   const fromPod = loopback.fromPod.map(({ port }) => port);
   const [tunnelPort, healthPort] = ownPorts(stand, [
@@ -205,44 +206,6 @@ function selectorOf({ selector, template }: Target['workload']): Record<string, 
 /** The hash of a token that the cluster may know. */
 export const hashOf = (token: Buffer): string => createHash('sha256').update(token).digest('hex');
 
-function takenServices(services: readonly ServiceView[], named: readonly string[]): ServiceView[] {
-  for (const name of named) {
-    const service = services.find((each) => each.name === name);
-    if (service && service.ports.length > 0) continue;
-    const known = services.map((each) => `--service ${each.name}`).join('\n');
-    const why = service ? (service.notByDefault ?? '') : 'no such Service selects this workload';
-    throw new TpError('TP_NO_SERVICE', `--service ${name}: ${why}`, {
-      hint: known || 'kubectl get services',
-    });
-  }
-  return services.filter(({ name, notByDefault }) => named.includes(name) || notByDefault === undefined);
-}
-
-function checkNames({ workload, container }: Target, flags: DockerRunFlags): void {
-  const spec = workload.template.spec;
-  const names = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name }) => name);
-  for (const name of flags.withoutContainer) {
-    if (names.includes(name) && name !== container.name) continue;
-    const others = names
-      .filter((each) => each !== container.name)
-      .map((each) => `--without-container ${each}`);
-    throw new TpError('TP_NO_CONTAINER', `--without-container ${name}: not a sidecar of this pod`, {
-      hint: others.join('\n') || 'the pod has no other containers',
-    });
-  }
-}
-
-/** A pod without a label that a Service selects on would leave that Service without any pod. */
-function checkLabels(services: readonly ServiceView[], flags: DockerRunFlags): void {
-  for (const key of flags.dropLabel) {
-    const service = services.find(({ selects }) => selects.includes(key));
-    if (!service) continue;
-    throw new TpError('TP_DROP_LABEL', `--drop-label ${key}: Service ${service.name} finds its pods by it`, {
-      hint: '--no-inbound to work without its traffic',
-    });
-  }
-}
-
 function ownPorts({ workload }: Target, taken: readonly number[]): [number, number] {
   const { containers = [], initContainers = [] } = workload.template.spec ?? {};
   const declared = [...containers, ...initContainers].flatMap((each) => each.ports ?? []);
@@ -266,25 +229,4 @@ function ownPod(): Target {
     claims: [],
   } as const;
   return { workload: { ...workload, claims: [] }, container };
-}
-
-function cloneNotes(target: Target, flags: DockerRunFlags, copies: readonly VolumeCopy[]): string[] {
-  const { initContainers = [] } = target.workload.template.spec ?? {};
-  const kept = ({ name }: { name: string }) => !flags.withoutContainer.includes(name);
-  const run = initContainers.filter((each) => !isNativeSidecar(each) && !flags.skipInit && kept(each));
-  const emptied = emptiedVolumes(target).filter((name) => !copies.some(({ volume }) => volume === name));
-  const idle = flags.replace && target.workload.replicas === 0;
-  return [
-    ...(idle ? [`${target.workload.name} has no replicas: there is nothing to scale`] : []),
-    ...run.map(
-      ({ name }) => `init container ${name} runs again in the proxy's pod; --skip-init leaves it out`,
-    ),
-    ...sidecarsOf(target, flags.withoutContainer).map(
-      ({ name }) => `sidecar ${name} runs in the proxy's pod; --without-container ${name} leaves it out`,
-    ),
-    ...copies.map((copy) => copyNote(copy, target)),
-    ...emptied.map(
-      (name) => `volume ${name} is left out, and empty in the proxy's pod: it belongs to one pod or one node`,
-    ),
-  ];
 }
