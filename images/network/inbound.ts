@@ -25,8 +25,11 @@ export interface InboundDialOptions {
 /** A process that is not busy accepts within so many turns: looking again at once costs less than a pause. */
 const EAGER_LOOKS = 16;
 
-/** The longest pause between two looks (ms). Pauses double up to it: of a busy process many connections wait at once. */
+/** The longest pause between two looks (ms): of a busy process many connections wait at once. */
 const LOOK_LIMIT_MS = 32;
+
+/** Of what a connection has waited so much is added at most before it is looked at again. */
+const LATE_BY = 1 / 4;
 
 /** A reset is told by its socket within this time (ms); where none is, the kernel's answer is not what we take it for. */
 const RESET_LIMIT_MS = 100;
@@ -86,13 +89,14 @@ function whenAccepted(socket: Socket, acceptance: (socket: Socket) => Acceptance
       return 'gone'; // the kernel cannot be asked: served after a moment, as if it knew nothing
     }
   };
-  const look = (pauses: number) => {
+  const look = (turns: number) => {
     if (socket.destroyed) return;
     const where = ask();
     const limit = where === 'gone' ? RESET_LIMIT_MS : QUEUE_LIMIT_MS;
-    if (where === 'accepted' || performance.now() - since >= limit) then();
-    else if (pauses < EAGER_LOOKS) setImmediate(look, pauses + 1);
-    else setTimeout(look, Math.min(LOOK_LIMIT_MS, 2 ** (pauses - EAGER_LOOKS)), pauses + 1);
+    const waited = performance.now() - since;
+    if (where === 'accepted' || waited >= limit) then();
+    else if (turns < EAGER_LOOKS) setImmediate(look, turns + 1);
+    else setTimeout(look, Math.min(LOOK_LIMIT_MS, waited * LATE_BY), turns);
   };
   look(0);
 }

@@ -107,6 +107,27 @@ describe('a connection from the cluster', () => {
     assert.equal(here.text, 'hello');
   });
 
+  it('is not left waiting for long once a busy process has accepted', async (t) => {
+    const begin = performance.now();
+    const pauses: { ms: number; waited: number }[] = [];
+    const { setTimeout } = globalThis;
+    const recorded = (run: () => void, ms: number, ...values: []) => {
+      if (run.name === 'look') pauses.push({ ms, waited: performance.now() - begin });
+      return setTimeout(run, ms, ...values);
+    };
+    t.mock.method(globalThis, 'setTimeout', recorded as typeof setTimeout);
+    const port = await serve((socket) => socket.pipe(socket), POD);
+    const busy = () => performance.now() - begin < 300;
+    const { near } = await inbound(port, [POD], () => (busy() ? 'queued' : 'accepted'));
+    await once(near, 'accept');
+    assert.ok(
+      pauses.every(({ ms, waited }) => ms <= Math.min(waited / 4, 32)),
+      JSON.stringify(pauses),
+    );
+    // Nor is the kernel asked all the time.
+    assert.ok(pauses.length > 5 && pauses.length < 60, `${pauses.length} looks`);
+  });
+
   it('ends if the process has said so by the time that it is seen to have accepted', async () => {
     let waiting = true;
     const port = await serve((socket) => socket.end(), POD);
