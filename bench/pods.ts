@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubectlJson } from '../test/e2e/harness/cluster.ts';
 
-/** The pods between which is measured, and the Service of one. */
+/** The pods between which is measured, and the address of servicename's Service. */
 export interface Pods {
   frontend: string;
   original: { name: string; ip: string };
-  /** servicename's `http://address`. A name would be looked up for each connection, which the other ways do not. */
-  service: string;
+  serviceIp: string;
 }
 
 interface Pod {
@@ -34,7 +33,7 @@ export async function findPods(): Promise<Pods> {
   return {
     frontend: frontend.metadata.name,
     original: { name: original.metadata.name, ip: original.status.podIP },
-    service: `http://${spec.clusterIP}`,
+    serviceIp: spec.clusterIP,
   };
 }
 

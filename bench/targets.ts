@@ -60,7 +60,8 @@ export async function openTargets({ pods, kubeconfig, peer: file, cleanup }: Ope
       kubectl: { place: onHost, base: forward.base },
       ...(peer ? { peer: { place: peer.place, base: direct } } : {}),
       out: { place: inContainer(LAPTOP), base: direct },
-      in: { place: frontend, base: pods.service, mark: session.mark },
+      // Not by its name, which would be looked up for each new connection: the other ways look nothing up.
+      in: { place: frontend, base: `http://${pods.serviceIp}`, mark: session.mark },
     },
     parts: embedded ? await partsOf(session, forward) : {},
     session,

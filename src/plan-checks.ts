@@ -5,7 +5,10 @@ import type { DockerRunFlags } from './flags.ts';
 
 /** Flags that name things of the cluster, against what is there. */
 
-/** The Services that are taken over: those that are by default, and those that `named` says. Throws TpError where one is not there. */
+/**
+ * The Services that are taken over: those that are by default, and those that `named` says. Throws TpError where one of these is
+ * not there.
+ */
 export function takenServices(services: readonly ServiceView[], named: readonly string[]): ServiceView[] {
   for (const name of named) {
     const service = services.find((each) => each.name === name);
@@ -34,7 +37,7 @@ export function checkContainers({ workload, container }: Target, flags: DockerRu
   }
 }
 
-/** A pod without a label that a Service selects on would leave that Service without any pod. Throws TpError for such a label. */
+/** Throws TpError for a label that a Service selects on: a pod without it would leave that Service without any pod. */
 export function checkLabels(services: readonly ServiceView[], flags: DockerRunFlags): void {
   for (const key of flags.dropLabel) {
     const service = services.find(({ selects }) => selects.includes(key));

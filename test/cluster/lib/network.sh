@@ -1,6 +1,7 @@
 # Two network namespaces, the node's and the cloud's: host -- node -- cloud, with no way from host to cloud.
 
 network_up() {
+  [ -e /proc/sys/net/bridge ] || fail "this kernel has no rules for bridges: \`modprobe br_netfilter\`"
   [ -e "/run/netns/$node" ] || add_networks
   masquerade $node $pods_first $pods6_first
 }
