@@ -19,6 +19,9 @@ export interface Place {
   opened: Opened;
 }
 
+/** The middle one of the rows. */
+const WARM_UP_CONNECTIONS = 64;
+
 /** One step on each of its ways, one after the other. */
 export async function measureStep(place: Place, step: Step): Promise<void> {
   const { figures, say, round, link, opened } = place;
@@ -30,14 +33,20 @@ export async function measureStep(place: Place, step: Step): Promise<void> {
 }
 
 /**
- * Carries half as much as is measured afterwards, each way, over each of a round's ways: a session lasts for hours, and what its
- * processes do in their first second they do slower.
+ * What is done over each of a round's ways before anything is measured: half as much bulk each way, and small requests for as
+ * long as a row of them. A session lasts for hours, and what its processes do in their first second they do slower.
  */
 export async function warmUp({ size, round, opened, say }: Place): Promise<void> {
   say('    warming up');
+  const bulk = { bytes: size.bytes / 2, streams: 1, seed: round };
+  const tasks: readonly Measurement[] = [
+    { task: 'download', ...bulk },
+    { task: 'upload', ...bulk },
+    { task: 'latency', ms: size.ms, kept: false, loaded: false, seed: round },
+    { task: 'rate', ms: size.ms, connections: WARM_UP_CONNECTIONS },
+  ];
   for (const { place, ...whereTo } of Object.values(opened.targets)) {
-    for (const task of ['download', 'upload'] as const)
-      await runClient(place, { task, bytes: size.bytes / 2, streams: 1, seed: round, ...whereTo });
+    for (const task of tasks) await runClient(place, { ...task, ...whereTo });
   }
 }
 
