@@ -1,3 +1,4 @@
+import { warmUpBytes } from './client/bytes.ts';
 import { withCosts } from './costs.ts';
 import type { Figures } from './figures.ts';
 import type { RawPod } from './raw-pod.ts';
@@ -33,12 +34,12 @@ export async function measureStep(place: Place, step: Step): Promise<void> {
 }
 
 /**
- * What is done over each of a round's ways before anything is measured: half as much bulk each way, and small requests for as
+ * What is done over each of a round's ways before anything is measured: twice as much bulk each way, and small requests for as
  * long as a row of them. A session lasts for hours, and what its processes do in their first second they do slower.
  */
 export async function warmUp({ size, round, opened, say }: Place): Promise<void> {
   say('    warming up');
-  const bulk = { bytes: size.bytes / 2, streams: 1, seed: round };
+  const bulk = { bytes: warmUpBytes(size.bytes), streams: 1, seed: round };
   const tasks: readonly Measurement[] = [
     { task: 'download', ...bulk },
     { task: 'upload', ...bulk },

@@ -23,3 +23,9 @@ export function checksum(chunks: Iterable<Buffer>): number {
 
 /** MiB/s. */
 export const rate = (bytes: number, ms: number): number => bytes / MIB / (ms / 1000);
+
+/**
+ * What is carried before so many bytes are measured. The processes of a session carry the first of several transfers slower than the
+ * fourth, of 256 MiB each; from there on all are alike.
+ */
+export const warmUpBytes = (bytes: number): number => 2 * bytes;

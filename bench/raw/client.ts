@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { connectCluster } from '../../src/cluster/client.ts';
 import { openPodStream } from '../../src/cluster/pod-stream.ts';
-import { checksum, pseudoRandom, rate } from '../client/bytes.ts';
+import { checksum, pseudoRandom, rate, warmUpBytes } from '../client/bytes.ts';
 import type { BulkResult } from '../task.ts';
 import { writeAll } from './bytes-on-stream.ts';
 import { RAW_LIMIT_MS, RAW_PORT, type RawTask } from './protocol.ts';
@@ -50,7 +50,7 @@ async function transfer(wanted: RawTask): Promise<{ received: string; ms: number
   return { received, ms };
 }
 
-await transfer({ ...task, bytes: task.bytes / 2 }); // as everything else, warmed up
+await transfer({ ...task, bytes: warmUpBytes(task.bytes) }); // as everything else
 const { received, ms } = await transfer(task);
 const mibPerSecond = rate(task.bytes, ms);
 console.log(JSON.stringify({ mibPerSecond, sent, received } satisfies BulkResult));
